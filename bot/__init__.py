@@ -1,0 +1,1 @@
+"""People: Slack and GitHub as conversations, what a message asks for, how progress reads."""

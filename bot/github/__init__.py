@@ -1,0 +1,1 @@
+"""GitHub as the place where repositories live."""

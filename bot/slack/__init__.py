@@ -1,0 +1,1 @@
+"""Slack as a platform: deliveries in, reports out."""

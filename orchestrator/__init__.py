@@ -1,0 +1,1 @@
+"""Machines: workspaces, runs, containers, the gateway, recovery and clean-up."""

@@ -1,0 +1,1 @@
+"""Claude Code as a coding agent: its event stream, read without I/O."""

@@ -1,0 +1,1 @@
+"""The only way out of a container: git and the model."""

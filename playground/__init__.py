@@ -1,0 +1,1 @@
+"""Stand-ins for Slack, GitHub and the model: the demo and the tests use the same ones."""

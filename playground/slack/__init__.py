@@ -1,0 +1,1 @@
+"""A Slack that listens on loopback."""

@@ -1,0 +1,1 @@
+"""Browsers: pages and health over HTTP."""
