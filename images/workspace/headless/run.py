@@ -1,0 +1,64 @@
+"""What Heddle asks for, as it stands in the run's folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Whose name is on the commits that Heddle makes."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text for Claude. `id` is Heddle's and comes back in Claude's replay of the message."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """run.json and task.md. Nothing in it changes while the run goes on. `time_limit` is in seconds."""
+
+    folder: Path
+    run_id: str
+    branch: str
+    base: str
+    remote: str
+    mirror: Path
+    resume: str | None
+    time_limit: float
+    author: Author
+    trailers: tuple[str, ...]
+    task: Message
+
+    @property
+    def workspace(self) -> Path:
+        """The volume: the run's folder is `<workspace>/runs/<run id>`."""
+        return self.folder.parent.parent
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Raises OSError, ValueError or KeyError when the folder is not what Heddle writes."""
+        order = json.loads((folder / "run.json").read_bytes())
+        text = (folder / "task.md").read_bytes().decode("utf-8", "replace")
+        return cls(
+            folder=folder,
+            run_id=str(order["run_id"]),
+            branch=str(order["branch"]),
+            base=str(order["base"]),
+            remote=str(order["remote"]),
+            mirror=Path(order["mirror"]),
+            resume=str(order["resume"]) if order.get("resume") else None,
+            time_limit=float(order["time_limit"]),
+            author=Author(str(order["author"]["name"]), str(order["author"]["email"])),
+            trailers=tuple(str(trailer) for trailer in order["trailers"]),
+            task=Message(str(order["messages"]), text),
+        )

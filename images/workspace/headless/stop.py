@@ -1,0 +1,35 @@
+"""Someone wants the run to end: SIGTERM or SIGINT to the container."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """Set once and for good. `said` is called at the first signal."""
+
+    def __init__(self, already: bool = False) -> None:
+        self._event = asyncio.Event()
+        if already:
+            self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+    def listen(self, said: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._ask, said)
+
+    def _ask(self, said: Callable[[], None]) -> None:
+        if not self._event.is_set():
+            self._event.set()
+            said()
