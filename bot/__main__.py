@@ -1,0 +1,5 @@
+"""`python -m bot` is `heddle`."""
+
+from bot.cli import main
+
+main()

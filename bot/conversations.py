@@ -1,0 +1,207 @@
+"""Conversations and their messages, as data and in the database."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.tables import ChannelRow, ConversationRow, DeliveryRow, MessageRow
+from orchestrator.database import Database
+
+
+class MessageKind(StrEnum):
+    """How a person said something."""
+
+    TEXT = "text"
+    CHOICE = "choice"  # a repository, chosen in Heddle's question
+    STOP = "stop"  # the button on a report
+
+
+class MessageState(StrEnum):
+    RECEIVED = "received"
+    WAITING = "waiting"  # for the person to name a repository
+    HANDLED = "handled"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery, read: what a person said, where, and whether it may begin a conversation.
+
+    delivery_id: the platform's id of the delivery. source: identifies the post itself, so that two
+    deliveries of one post are one message. address: of the conversation. subject: what a choice or a
+    button is about (a message's or a run's id).
+    """
+
+    delivery_id: str
+    platform: str
+    source: str
+    address: str
+    author: str
+    text: str
+    begins: bool
+    kind: MessageKind = MessageKind.TEXT
+    subject: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: str
+    platform: str
+    address: str
+    repository: str | None
+    branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: str
+    conversation: Conversation
+    source: str
+    kind: MessageKind
+    author: str
+    text: str
+    subject: str
+    state: MessageState
+    received_at: float
+
+
+class Conversations:
+    """What the bot remembers of conversations, in `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def receive(self, incoming: Incoming) -> Message | None:
+        """Store a delivery and its message, durably before this returns.
+
+        None when there is nothing to do: it was here already, or it belongs to no conversation of Heddle's.
+        """
+        async with self._database.write() as session:
+            if await session.get(DeliveryRow, incoming.delivery_id) is not None:
+                return None
+            conversation = await session.scalar(
+                sa.select(ConversationRow).where(ConversationRow.address == incoming.address)
+            )
+            if conversation is None and not incoming.begins:
+                return None
+            now = time.time()
+            session.add(
+                DeliveryRow(
+                    id=incoming.delivery_id,
+                    platform=incoming.platform,
+                    payload=dict(incoming.payload),
+                    received_at=now,
+                )
+            )
+            known = await session.scalar(sa.select(MessageRow.id).where(MessageRow.source == incoming.source))
+            if known is not None:
+                return None
+            if conversation is None:
+                conversation = ConversationRow(
+                    id=str(uuid.uuid4()),
+                    platform=incoming.platform,
+                    address=incoming.address,
+                    repository=None,
+                    branch=None,
+                    created_at=now,
+                )
+                session.add(conversation)
+            row = MessageRow(
+                id=str(uuid.uuid4()),  # Claude Code takes only UUIDs as ids of messages
+                source=incoming.source,
+                conversation_id=conversation.id,
+                kind=incoming.kind.value,
+                author=incoming.author,
+                text=incoming.text,
+                data={"subject": incoming.subject},
+                state=MessageState.RECEIVED.value,
+                received_at=now,
+            )
+            await session.flush()  # the conversation first
+            session.add(row)
+            await session.flush()
+            return _message(row, conversation)
+
+    async def message(self, message_id: str) -> Message:
+        async with self._database.read() as session:
+            row = await session.get_one(MessageRow, message_id)
+            return _message(row, await session.get_one(ConversationRow, row.conversation_id))
+
+    async def conversation(self, conversation_id: str) -> Conversation:
+        async with self._database.read() as session:
+            return _conversation(await session.get_one(ConversationRow, conversation_id))
+
+    async def unhandled(self) -> list[Message]:
+        """Messages that were stored and not yet handled, oldest first."""
+        async with self._database.read() as session:
+            return await _messages(session, MessageRow.state == MessageState.RECEIVED.value)
+
+    async def waiting(self, conversation_id: str) -> list[Message]:
+        """Messages of a conversation that wait for a repository, oldest first."""
+        async with self._database.read() as session:
+            return await _messages(
+                session,
+                MessageRow.conversation_id == conversation_id,
+                MessageRow.state == MessageState.WAITING.value,
+            )
+
+    async def mark(self, message_id: str, state: MessageState) -> None:
+        async with self._database.write() as session:
+            await session.execute(
+                sa.update(MessageRow).where(MessageRow.id == message_id).values(state=state.value)
+            )
+
+    async def choose(self, conversation_id: str, repository: str, branch: str | None) -> None:
+        """Remember what a conversation is about."""
+        values = {"repository": repository} | ({"branch": branch} if branch is not None else {})
+        async with self._database.write() as session:
+            await session.execute(
+                sa.update(ConversationRow).where(ConversationRow.id == conversation_id).values(**values)
+            )
+
+    async def channel_repository(self, channel: str) -> str | None:
+        """The repository that a channel uses where a conversation names none."""
+        async with self._database.read() as session:
+            row = await session.get(ChannelRow, channel)
+            return row.repository if row is not None else None
+
+    async def use(self, channel: str, repository: str) -> None:
+        """Remember a channel's repository."""
+        async with self._database.write() as session:
+            await session.merge(ChannelRow(address=channel, repository=repository))
+
+
+async def _messages(session: AsyncSession, *conditions: sa.ColumnElement[bool]) -> list[Message]:
+    rows = await session.execute(
+        sa.select(MessageRow, ConversationRow)
+        .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
+        .where(*conditions)
+        .order_by(MessageRow.received_at)
+    )
+    return [_message(row, conversation) for row, conversation in rows]
+
+
+def _conversation(row: ConversationRow) -> Conversation:
+    return Conversation(row.id, row.platform, row.address, row.repository, row.branch)
+
+
+def _message(row: MessageRow, conversation: ConversationRow) -> Message:
+    return Message(
+        id=row.id,
+        conversation=_conversation(conversation),
+        source=row.source,
+        kind=MessageKind(row.kind),
+        author=row.author,
+        text=row.text,
+        subject=row.data.get("subject", ""),
+        state=MessageState(row.state),
+        received_at=row.received_at,
+    )

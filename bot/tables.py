@@ -1,0 +1,70 @@
+"""What the bot remembers: deliveries, conversations, messages, what Heddle posted, channels' defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.database import Base
+
+
+class DeliveryRow(Base):
+    """One event as a platform sent it, stored before it is acknowledged."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # the platform's own id of the delivery
+    platform: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    received_at: Mapped[float]
+
+
+class ConversationRow(Base):
+    """A Slack thread or a GitHub issue or pull request; `address` is its platform's identity of it."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    address: Mapped[str] = mapped_column(unique=True)
+    repository: Mapped[str | None]
+    branch: Mapped[str | None]
+    created_at: Mapped[float]
+
+
+class MessageRow(Base):
+    """One post by a person; `source` is unique, so that two deliveries of one post are one message."""
+
+    __tablename__ = "messages"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(unique=True)
+    conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"), index=True)
+    kind: Mapped[str]  # text, choice or press
+    author: Mapped[str]
+    text: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(index=True)
+    received_at: Mapped[float]
+
+
+class PostRow(Base):
+    """One message of Heddle's, by a key that says what it is for, so that it is posted once."""
+
+    __tablename__ = "posts"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str]
+    reference: Mapped[str | None]  # the platform's id of the posted message, once known
+    created_at: Mapped[float]
+
+
+class ChannelRow(Base):
+    """What a channel has chosen for all its conversations."""
+
+    __tablename__ = "channels"
+
+    address: Mapped[str] = mapped_column(primary_key=True)
+    repository: Mapped[str]

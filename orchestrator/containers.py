@@ -1,0 +1,272 @@
+"""Containers and volumes on a Docker Engine. Every call blocks in a thread, never on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tarfile
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Mount
+
+T = TypeVar("T")
+
+USER = 1000  # the uid and gid of the image's user
+TIMEOUT_SECONDS = 120
+_QUEUED_CHUNKS = 64
+
+
+class EngineUnavailable(Exception):
+    """The Docker Engine can't be reached or failed; `str()` is its own message."""
+
+
+class ImageMissing(Exception):
+    """The workspace image is not there."""
+
+
+class ContainerMissing(Exception):
+    """There is no such container, or no such file in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one container may use at most."""
+
+    memory: str  # "4g"
+    cpus: float
+    pids: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to be: hardened, without a network, with one volume, a mirror and a socket folder."""
+
+    name: str
+    image: str
+    command: Sequence[str]
+    volume: str
+    mirror: Path
+    sockets: Path
+    limits: Limits
+    labels: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as the Engine sees it. `exit_code` means something once it is no longer running."""
+
+    name: str
+    state: str  # created, running, paused, restarting, removing, exited or dead
+    exit_code: int
+    out_of_memory: bool
+
+    @property
+    def alive(self) -> bool:
+        return self.state in ("running", "paused", "restarting")
+
+
+class Engine:
+    """The Docker Engine at `address` (unix:// or tcp://). Made without a connection; asks when needed.
+
+    Methods raise EngineUnavailable unless they say more.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._client: docker.DockerClient | None = None
+        self._connecting = threading.Lock()
+
+    async def ping(self) -> None:
+        await self._call(lambda client: client.ping())
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+
+    async def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a volume; one that is there already stays as it is."""
+        await self._call(lambda client: client.volumes.create(name, labels=dict(labels)))
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume and what it holds; a missing one is fine."""
+        with suppress(ContainerMissing):
+            await self._call(lambda client: client.volumes.get(name).remove())
+
+    async def ensure_container(self, spec: ContainerSpec) -> Container:
+        """The container of that name, created when there is none. Raises ImageMissing."""
+
+        def create(client: docker.DockerClient) -> None:
+            try:
+                client.containers.create(spec.image, list(spec.command), **_options(spec))
+            except ImageNotFound:
+                raise ImageMissing(spec.image) from None
+            except APIError as error:
+                if error.status_code != 409:  # a container of that name is there
+                    raise
+
+        await self._call(create)
+        found = await self.find(spec.name)
+        if found is None:
+            raise EngineUnavailable(f"container {spec.name} vanished as it was created")
+        return found
+
+    async def find(self, name: str) -> Container | None:
+        try:
+            inspected: dict[str, Any] = await self._call(lambda client: client.api.inspect_container(name))
+        except ContainerMissing:
+            return None
+        state = inspected["State"]
+        return Container(name, state["Status"], state["ExitCode"], state["OOMKilled"])
+
+    async def names(self, label: str) -> list[str]:
+        """The names of all containers with a label, running or not."""
+        listed: list[dict[str, Any]] = await self._call(
+            lambda client: client.api.containers(all=True, filters={"label": label})
+        )
+        return [entry["Names"][0].lstrip("/") for entry in listed]
+
+    async def start(self, name: str) -> None:
+        await self._call(lambda client: client.api.start(name))
+
+    async def signal(self, name: str, signal: str) -> None:
+        """Send a signal to the main process; a container that no longer runs is fine."""
+        with suppress(ContainerMissing):
+            await self._call(lambda client: client.api.kill(name, signal))
+
+    async def remove(self, name: str) -> None:
+        """End and remove a container, not its volume; a missing one is fine."""
+        with suppress(ContainerMissing):
+            await self._call(lambda client: client.api.remove_container(name, force=True))
+
+    async def put(self, name: str, folder: str, files: Mapping[str, bytes]) -> None:
+        """Write files below a folder of the container's volume, started or not.
+
+        A name that ends in `/` makes a folder. Raises ContainerMissing where `folder` does not exist.
+        """
+        archive = _archive(files)
+        await self._call(lambda client: client.api.put_archive(name, folder, archive))
+
+    async def read(self, name: str, path: str) -> bytes:
+        """The whole of one file, from a running or a stopped container. Raises ContainerMissing."""
+
+        def fetch(client: docker.DockerClient) -> bytes:
+            chunks, _ = client.api.get_archive(name, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                member = archive.next()
+                content = archive.extractfile(member) if member is not None else None
+                return content.read() if content is not None else b""
+
+        return await self._call(fetch)
+
+    async def follow(self, name: str, path: str, offset: int) -> AsyncIterator[bytes]:
+        """The bytes of a file from `offset` on, as they are written, until the container ends.
+
+        Bytes written just before the end may be missing here: read() has them.
+        """
+        command = ["tail", "--bytes", f"+{offset + 1}", "--follow=name", "--retry", "--quiet", path]
+
+        def begin(client: docker.DockerClient) -> Any:
+            created = client.api.exec_create(name, command, stderr=False, user=str(USER))
+            return client.api.exec_start(created["Id"], stream=True, demux=True)
+
+        stream = await self._call(begin)
+        async for out, _errors in _iterate(stream):
+            if out:
+                yield out
+
+    async def _call(self, ask: Callable[[docker.DockerClient], T]) -> T:
+        return await asyncio.to_thread(self._ask, ask)
+
+    def _ask(self, ask: Callable[[docker.DockerClient], T]) -> T:
+        try:
+            return ask(self._connected())
+        except NotFound as error:
+            raise ContainerMissing(str(error.explanation)) from error
+        except APIError as error:
+            if error.status_code == 409:  # stopped meanwhile
+                raise ContainerMissing(str(error.explanation)) from error
+            raise EngineUnavailable(str(error.explanation or error)) from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise EngineUnavailable(str(error)) from error
+
+    def _connected(self) -> docker.DockerClient:
+        with self._connecting:
+            if self._client is None:
+                self._client = docker.DockerClient(
+                    self._address, version="auto", timeout=TIMEOUT_SECONDS, max_pool_size=64
+                )
+            return self._client
+
+
+def _options(spec: ContainerSpec) -> dict[str, Any]:
+    scratch = "rw,nosuid,nodev,exec,mode=1777"
+    return {
+        "name": spec.name,
+        "labels": dict(spec.labels),
+        "environment": dict(spec.environment),
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "read_only": True,
+        "tmpfs": {"/tmp": scratch, "/run": scratch},  # noqa: S108 - the container's own
+        "mem_limit": spec.limits.memory,
+        "memswap_limit": spec.limits.memory,
+        "nano_cpus": int(spec.limits.cpus * 1e9),
+        "pids_limit": spec.limits.pids,
+        "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
+        "mounts": [
+            Mount("/workspace", spec.volume, type="volume"),
+            Mount("/mirror", str(spec.mirror), type="bind", read_only=True),
+            Mount("/heddle", str(spec.sockets), type="bind"),
+        ],
+    }
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name.rstrip("/"))
+            entry.uid = entry.gid = USER
+            if name.endswith("/"):
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            else:
+                entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+async def _iterate(stream: Any) -> AsyncIterator[Any]:
+    """A blocking iterator with a `close()`, read in a thread, a bounded number of items ahead."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUED_CHUNKS)
+    end = object()
+
+    def pump() -> None:
+        try:
+            with suppress(OSError, ValueError, requests.RequestException, DockerException):
+                for item in stream:
+                    asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
+        except (RuntimeError, asyncio.CancelledError):  # the loop is gone
+            return
+        with suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(queue.put(end), loop)
+
+    thread = threading.Thread(target=pump, name="follow", daemon=True)
+    thread.start()
+    try:
+        while (item := await queue.get()) is not end:
+            yield item
+    finally:
+        stream.close()
+        while not queue.empty():
+            queue.get_nowait()

@@ -1,0 +1,75 @@
+"""What to tell a person when a run can't start or can't be published: what happened, what to do next."""
+
+from __future__ import annotations
+
+from orchestrator.containers import EngineUnavailable, ImageMissing
+from orchestrator.forge import ForgeError
+from orchestrator.mirrors import Mirror, RepositoryMissing, RepositoryUnreachable
+from orchestrator.report import Problem
+
+SHOWN_BRANCHES = 10
+
+REPOSITORY_MISSING = "I can't find `{repository}`, or I'm not allowed to read it."
+REPOSITORY_MISSING_TODO = (
+    "Check the spelling (`repo:owner/name`), or ask an admin to give Heddle access to the repository."
+)
+REPOSITORY_UNREACHABLE = "I couldn't reach the code host to read `{repository}`."
+TRY_LATER = "Nothing is lost: ask again in a few minutes."
+REPOSITORY_EMPTY = "`{repository}` has no commits yet."
+REPOSITORY_EMPTY_TODO = "Push a first commit (a README will do) and ask again."
+BRANCH_MISSING = "`{repository}` has no branch `{branch}`."
+BRANCH_MISSING_TODO = "Ask again with `branch:` and one that exists: {branches}."
+ENGINE_UNAVAILABLE = "Docker isn't answering, so I can't start a container."
+ENGINE_UNAVAILABLE_TODO = "An admin needs to start Docker on Heddle's machine; then ask again."
+ENGINE_LOST = "Docker stopped answering while Claude was working."
+ENGINE_LOST_TODO = (
+    "What was pushed is on the branch, and the workspace's volume is kept. "
+    "Once Docker runs again, reply here to go on."
+)
+IMAGE_MISSING = "The workspace image `{image}` isn't there."
+IMAGE_MISSING_TODO = "An admin can build it with `./scripts/image`; then ask again."
+FORGE_REFUSED = "The code host refused: {error}"
+FORGE_REFUSED_TODO = "Ask an admin to check Heddle's GitHub credentials, then ask again."
+NOT_ON_REMOTE = "The push seemed to work, but `{branch}` isn't at the new commit on the code host."
+NOT_ON_REMOTE_TODO = "The work is safe in the workspace's volume. Reply here to try again."
+NO_PULL_REQUEST = "The work is pushed to `{branch}`, but I couldn't open a pull request: {error}"
+NO_PULL_REQUEST_TODO = "Open it by hand from the branch's page, or fix the cause and reply here."
+UNEXPECTED = "Something went wrong inside Heddle ({error})."
+UNEXPECTED_TODO = (
+    "Ask again; if it happens twice, an admin finds the details in Heddle's log under run {run}."
+)
+
+
+def of_start(error: Exception, *, repository: str, run_id: str) -> Problem:
+    """Why a run could not start."""
+    match error:
+        case RepositoryMissing():
+            return Problem(REPOSITORY_MISSING.format(repository=repository), REPOSITORY_MISSING_TODO)
+        case RepositoryUnreachable():
+            return Problem(REPOSITORY_UNREACHABLE.format(repository=repository), TRY_LATER, str(error))
+        case ForgeError():
+            return Problem(FORGE_REFUSED.format(error=error), FORGE_REFUSED_TODO)
+        case ImageMissing():
+            return Problem(IMAGE_MISSING.format(image=error), IMAGE_MISSING_TODO)
+        case EngineUnavailable():
+            return Problem(ENGINE_UNAVAILABLE, ENGINE_UNAVAILABLE_TODO, str(error))
+        case _:
+            return Problem(
+                UNEXPECTED.format(error=type(error).__name__), UNEXPECTED_TODO.format(run=run_id), str(error)
+            )
+
+
+def of_base(mirror: Mirror, base: str | None, repository: str) -> Problem | None:
+    """Why a run can't start from `base` (None for the default branch), None when it can."""
+    if not mirror.branches:
+        return Problem(REPOSITORY_EMPTY.format(repository=repository), REPOSITORY_EMPTY_TODO)
+    wanted = base or mirror.default_branch
+    if wanted in mirror.branches:
+        return None
+    ours_last = sorted(mirror.branches, key=lambda name: (name.startswith("heddle/"), name))
+    shown = ", ".join(f"`{name}`" for name in ours_last[:SHOWN_BRANCHES])
+    more = "" if len(ours_last) <= SHOWN_BRANCHES else ", …"
+    return Problem(
+        BRANCH_MISSING.format(repository=repository, branch=wanted or "HEAD"),
+        BRANCH_MISSING_TODO.format(branches=shown + more),
+    )

@@ -1,0 +1,223 @@
+"""Workspaces, runs and follow-ups in the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from orchestrator.database import Database
+from orchestrator.report import Report, RunState
+from orchestrator.tables import FollowUpRow, RunRow, WorkspaceRow
+from orchestrator.workspaces import Run, Workspace, branch_name, new_id
+
+_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+_LIVE = [state.value for state in RunState if not state.ended]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A task for a repository, on behalf of a conversation.
+
+    base: the branch to start from, None for the conversation's own workspace or the default branch.
+    context: what Claude should know of the conversation so far, as markdown.
+    link: the address of the conversation, for the pull request; may be empty.
+    """
+
+    conversation_id: str
+    message_id: str
+    repository: str
+    task: str
+    base: str | None = None
+    context: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A message for a run that is already working."""
+
+    message_id: str
+    run_id: str
+    text: str
+    context: str
+    link: str
+    created_at: float
+
+
+class Records:
+    """What the orchestrator remembers, in `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_run(self, request: RunRequest) -> Run:
+        """The run of a message, made when the message has none, in the conversation's workspace."""
+        async with self._database.write() as session:
+            existing = await session.scalar(sa.select(RunRow).where(RunRow.message_id == request.message_id))
+            if existing is None:
+                workspace = await _workspace(session, request)
+                existing = RunRow(
+                    id=new_id(),
+                    workspace_id=workspace.id,
+                    conversation_id=request.conversation_id,
+                    message_id=request.message_id,
+                    task=request.task,
+                    context=request.context,
+                    link=request.link,
+                    state=RunState.QUEUED.value,
+                    stop_requested=False,
+                    created_at=time.time(),
+                )
+                session.add(existing)
+                await session.flush()
+            return await _run(session, existing)
+
+    async def run(self, run_id: str) -> Run:
+        async with self._database.read() as session:
+            return await _run(session, await session.get_one(RunRow, run_id))
+
+    async def live_run(self, conversation_id: str) -> Run | None:
+        """The newest run of a conversation that has not ended."""
+        async with self._database.read() as session:
+            row = await session.scalar(
+                sa.select(RunRow)
+                .where(RunRow.conversation_id == conversation_id, RunRow.state.in_(_LIVE))
+                .order_by(RunRow.created_at.desc())
+                .limit(1)
+            )
+            return await _run(session, row) if row is not None else None
+
+    async def runs(
+        self, conversation_id: str | None = None, *, live: bool = False, limit: int = 20
+    ) -> list[Run]:
+        """Runs, newest first: of one conversation or of all, the live ones only or all."""
+        query = sa.select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
+        if conversation_id is not None:
+            query = query.where(RunRow.conversation_id == conversation_id)
+        if live:
+            query = query.where(RunRow.state.in_(_LIVE))
+        async with self._database.read() as session:
+            return [await _run(session, row) for row in await session.scalars(query)]
+
+    async def save(self, run_id: str, *, state: RunState, report: Report | None = None) -> None:
+        """Keep where a run is, and its report once it has an end."""
+        values: dict[str, object] = {"state": state.value}
+        if report is not None:
+            values |= {"report": _REPORT.dump_python(report, mode="json"), "ended_at": report.ended_at}
+        async with self._database.write() as session:
+            await session.execute(sa.update(RunRow).where(RunRow.id == run_id).values(**values))
+
+    async def request_stop(self, run_id: str) -> None:
+        async with self._database.write() as session:
+            await session.execute(sa.update(RunRow).where(RunRow.id == run_id).values(stop_requested=True))
+
+    async def save_workspace(
+        self, workspace_id: str, *, base: str | None = None, session_id: str | None = None
+    ) -> None:
+        """Keep what a run has learned of its workspace."""
+        values = {
+            name: value for name, value in (("base", base), ("session_id", session_id)) if value is not None
+        }
+        if values:
+            async with self._database.write() as session:
+                await session.execute(
+                    sa.update(WorkspaceRow).where(WorkspaceRow.id == workspace_id).values(**values)
+                )
+
+    async def add_follow_up(self, follow_up: FollowUp) -> bool:
+        """Keep a follow-up; False when the run has ended meanwhile, so that it needs a run of its own."""
+        async with self._database.write() as session:
+            state = await session.scalar(sa.select(RunRow.state).where(RunRow.id == follow_up.run_id))
+            if state is None or RunState(state).ended:
+                return False
+            if await session.get(FollowUpRow, follow_up.message_id) is None:
+                session.add(
+                    FollowUpRow(
+                        message_id=follow_up.message_id,
+                        run_id=follow_up.run_id,
+                        text=follow_up.text,
+                        context=follow_up.context,
+                        link=follow_up.link,
+                        created_at=follow_up.created_at,
+                        delivered=False,
+                    )
+                )
+            return True
+
+    async def follow_ups(self, run_id: str) -> list[FollowUp]:
+        """What was said to a run and Claude Code has not read, in order."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                sa.select(FollowUpRow)
+                .where(FollowUpRow.run_id == run_id, FollowUpRow.delivered.is_(False))
+                .order_by(FollowUpRow.created_at)
+            )
+            return [
+                FollowUp(row.message_id, row.run_id, row.text, row.context, row.link, row.created_at)
+                for row in rows
+            ]
+
+    async def delivered(self, message_ids: Sequence[str]) -> None:
+        """Claude Code has read these follow-ups."""
+        if message_ids:
+            async with self._database.write() as session:
+                await session.execute(
+                    sa.update(FollowUpRow)
+                    .where(FollowUpRow.message_id.in_(message_ids))
+                    .values(delivered=True)
+                )
+
+
+async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow:
+    query = sa.select(WorkspaceRow).where(
+        WorkspaceRow.conversation_id == request.conversation_id,
+        sa.func.lower(WorkspaceRow.repository) == request.repository.lower(),
+    )
+    if request.base is not None:
+        query = query.where(WorkspaceRow.base == request.base)
+    found = await session.scalar(query.order_by(WorkspaceRow.created_at.desc()).limit(1))
+    if found is not None:
+        return found
+    workspace_id = new_id()
+    created = WorkspaceRow(
+        id=workspace_id,
+        conversation_id=request.conversation_id,
+        repository=request.repository,
+        base=request.base or "",
+        branch=branch_name(request.task, workspace_id),
+        session_id=None,
+        created_at=time.time(),
+    )
+    session.add(created)
+    await session.flush()
+    return created
+
+
+async def _run(session: AsyncSession, row: RunRow) -> Run:
+    found = await session.get_one(WorkspaceRow, row.workspace_id)
+    workspace = Workspace(
+        id=found.id,
+        conversation_id=found.conversation_id,
+        repository=found.repository,
+        base=found.base,
+        branch=found.branch,
+        session_id=found.session_id,
+    )
+    return Run(
+        id=row.id,
+        workspace=workspace,
+        conversation_id=row.conversation_id,
+        message_id=row.message_id,
+        task=row.task,
+        context=row.context,
+        link=row.link,
+        state=RunState(row.state),
+        stop_requested=row.stop_requested,
+        created_at=row.created_at,
+        report=_REPORT.validate_python(row.report) if row.report is not None else None,
+    )

@@ -1,0 +1,364 @@
+"""Runs: a durable workflow from a task to a pull request, each step of which may be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from dbos import DBOS, DBOSConfiguredInstance
+
+from orchestrator import problems, pull_request
+from orchestrator.claude.transcript import transcript
+from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
+from orchestrator.durability import enqueue
+from orchestrator.following import Followed, Following
+from orchestrator.forge import Forge, ForgeError
+from orchestrator.gateway.door import Door
+from orchestrator.gateway.server import Gateway
+from orchestrator.mirrors import Mirror, Mirrors, RepositoryMissing, RepositoryUnreachable
+from orchestrator.persistence import persist
+from orchestrator.records import FollowUp, Records, RunRequest
+from orchestrator.report import Problem, Report, RunState
+from orchestrator.watcher import Watcher
+from orchestrator.workspaces import Run
+
+QUEUE = "runs"
+OPENING = "Opening the pull request"
+POLLING_SECONDS = 0.1
+AUTHOR = {"name": "Heddle", "email": "heddle@users.noreply.github.com"}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a deployment decides about all runs."""
+
+    image: str
+    limits: Limits
+    seconds: int  # after which a run is ended
+    environment: Mapping[str, str]
+    logs: Path  # the folder where transcripts are kept
+
+
+@DBOS.dbos_class()
+class Runs(DBOSConfiguredInstance):
+    """Begins, steers and stops runs, and carries each through to its end whatever happens to Heddle."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        engine: Engine,
+        mirrors: Mirrors,
+        gateway: Gateway,
+        forge: Forge,
+        watcher: Watcher,
+        redact: Callable[[str], str],
+        options: RunOptions,
+    ) -> None:
+        super().__init__(config_name="runs")
+        self._records = records
+        self._engine = engine
+        self._mirrors = mirrors
+        self._gateway = gateway
+        self._forge = forge
+        self._watcher = watcher
+        self._redact = redact
+        self._options = options
+        self._following = Following(engine)
+
+    async def begin(self, request: RunRequest) -> Run:
+        """Start the run of a message, once however often this is called for that message."""
+        run = await self._records.create_run(request)
+        if not run.state.ended:
+            self._watcher.changed(run.conversation_id, run.first_report())
+            await enqueue(QUEUE, self.execute, f"run-{run.id}", run.workspace.id, run.id)
+        return run
+
+    async def say(self, follow_up: FollowUp) -> bool:
+        """Pass a message on to a run that is working; False when that run has ended.
+
+        A message that Claude Code has not read when the run ends becomes the task of the next run.
+        """
+        if not await self._records.add_follow_up(follow_up):
+            return False
+        await self._put_follow_ups(await self._records.run(follow_up.run_id))
+        return True
+
+    async def stop(self, run_id: str) -> None:
+        """Ask a run to end; what it has done is committed and pushed as usual."""
+        await self._records.request_stop(run_id)
+        run = await self._records.run(run_id)
+        try:
+            await self._engine.signal(run.container, "SIGTERM")
+        except EngineUnavailable as error:
+            log.warning("could not signal a container", run=run_id, error=str(error))
+
+    @DBOS.workflow()
+    async def execute(self, run_id: str) -> None:
+        """The whole of a run. Killed at any point, it goes on from the step that it was in."""
+        await self._start(run_id)
+        head = await self._follow(run_id)
+        await self._publish(run_id, head)
+        await self._collect(run_id)
+        await self._tell(run_id)
+        await self._remove(run_id)
+        await self._carry_on(run_id)
+
+    @DBOS.step()
+    async def _start(self, run_id: str) -> None:
+        run = await self._records.run(run_id)
+        if run.state.ended:
+            return
+        if run.stop_requested:
+            await self._end(run, replace(run.first_report(), state=RunState.STOPPED))
+            return
+        await self._records.save(run_id, state=RunState.STARTING)
+        self._watcher.changed(run.conversation_id, replace(run.first_report(), state=RunState.STARTING))
+        try:
+            problem = await self._start_container(run)
+        except Exception as error:  # whatever it was, the person who asked is told
+            log.warning("run could not start", run=run_id, error=self._redact(repr(error)))
+            problem = problems.of_start(error, repository=run.workspace.repository, run_id=run_id)
+        if problem is not None:
+            await self._fail(run, run.first_report(), problem)
+
+    async def _start_container(self, run: Run) -> Problem | None:
+        workspace = run.workspace
+        mirror_path, sockets, _ = await asyncio.gather(
+            self._mirrors.prepare(workspace.repository),
+            self._gateway.open(_door(run)),
+            self._engine.ensure_volume(workspace.volume, {"heddle.workspace": workspace.id}),
+        )
+        spec = ContainerSpec(
+            name=run.container,
+            image=self._options.image,
+            command=["headless", run.folder],
+            volume=workspace.volume,
+            mirror=mirror_path.absolute(),
+            sockets=sockets,
+            limits=self._options.limits,
+            labels=run.labels(),
+            environment=self._options.environment,
+        )
+        # Creating the container and refreshing the mirror take about as long as each other.
+        container, mirror = await asyncio.gather(
+            self._engine.ensure_container(spec), self._mirrors.refresh(workspace.repository)
+        )
+        if container.state != "created":
+            return None  # an earlier attempt got this far
+        problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
+        if problem is not None:
+            return problem
+        base = await self._settle_base(run, mirror)
+        await self._engine.put(run.container, "/workspace", self._files(run, base))
+        await self._engine.start(run.container)
+        return None
+
+    async def _settle_base(self, run: Run, mirror: Mirror) -> str:
+        base = run.workspace.base or mirror.default_branch
+        assert base is not None  # of_base has seen to it
+        await self._records.save_workspace(run.workspace.id, base=base)
+        return base
+
+    def _files(self, run: Run, base: str) -> dict[str, bytes]:
+        workspace = run.workspace
+        settings = {
+            "run_id": run.id,
+            "repository": workspace.repository,
+            "branch": workspace.branch,
+            "base": base,
+            "remote": f"http://127.0.0.1:3128/git/{workspace.repository}.git",
+            "mirror": "/mirror",
+            "resume": workspace.session_id,
+            "time_limit": self._options.seconds,
+            "author": AUTHOR,
+            "trailers": [f"Heddle-Conversation: {run.link}"] if run.link else [],
+            "messages": run.message_id,
+        }
+        folder = f"runs/{run.id}"
+        return {
+            "context.md": run.context.encode(),
+            "runs/": b"",
+            f"{folder}/": b"",
+            f"{folder}/inbox/": b"",
+            f"{folder}/run.json": json.dumps(settings).encode(),
+            f"{folder}/task.md": run.task.encode(),
+        }
+
+    @DBOS.step()
+    async def _follow(self, run_id: str) -> str:
+        """Until the run ends; the pushed commit when there is something to publish, otherwise nothing."""
+        run = await self._records.run(run_id)
+        if run.state.ended:
+            return ""
+        marking: set[asyncio.Task[None]] = set()
+
+        def delivered(message_ids: frozenset[str]) -> None:
+            task = asyncio.create_task(self._records.delivered(sorted(message_ids)))
+            marking.add(task)
+            task.add_done_callback(marking.discard)
+
+        try:
+            await self._gateway.open(_door(run))  # Heddle may be a new process
+            if run.stop_requested:
+                await self._engine.signal(run.container, "SIGTERM")
+            await self._put_follow_ups(run)
+            await self._records.save(run_id, state=RunState.WORKING)
+            followed = await self._following.follow(
+                run, lambda report: self._watcher.changed(run.conversation_id, report), delivered
+            )
+        except EngineUnavailable as error:
+            problem = Problem(problems.ENGINE_LOST, problems.ENGINE_LOST_TODO, str(error))
+            await self._fail(run, run.first_report(), problem)
+            return ""
+        finally:
+            await asyncio.gather(*marking)
+        await self._records.save_workspace(run.workspace.id, session_id=followed.session_id)
+        await self._records.delivered(sorted(followed.delivered))
+        return await self._conclude(run, followed)
+
+    async def _conclude(self, run: Run, followed: Followed) -> str:
+        report = replace(
+            followed.report, branch_url=self._forge.branch_url(run.workspace.repository, run.workspace.branch)
+        )
+        if report.state is RunState.STOPPED or not followed.head:
+            report = replace(report, branch_url=report.branch_url if followed.head else "")
+        if report.state is not RunState.SUCCEEDED:
+            await self._end(run, report)
+            return ""
+        # Not an end yet: only the pull request makes it one.
+        await self._records.save(run.id, state=RunState.FINISHING, report=report)
+        self._watcher.changed(
+            run.conversation_id, replace(report, state=RunState.FINISHING, ended_at=None, activity=OPENING)
+        )
+        return followed.head
+
+    @DBOS.step()
+    async def _publish(self, run_id: str, head: str) -> None:
+        run = await self._records.run(run_id)
+        report = run.report
+        if report is None or run.state.ended or not head:
+            return
+        workspace = run.workspace
+        try:
+            remote = await self._mirrors.remote_head(workspace.repository, workspace.branch)
+            if remote != head:
+                problem = Problem(
+                    problems.NOT_ON_REMOTE.format(branch=workspace.branch), problems.NOT_ON_REMOTE_TODO
+                )
+                await self._fail(run, report, problem)
+                return
+            opened = await self._forge.open_pull_request(
+                workspace.repository,
+                branch=workspace.branch,
+                base=workspace.base,
+                title=self._redact(pull_request.title(run.task)),
+                body=self._redact(pull_request.body(report, run.link)),
+            )
+        except (ForgeError, RepositoryMissing, RepositoryUnreachable) as error:
+            problem = Problem(
+                problems.NO_PULL_REQUEST.format(branch=workspace.branch, error=error),
+                problems.NO_PULL_REQUEST_TODO,
+            )
+            await self._fail(run, report, problem)
+            return
+        await self._end(run, replace(report, pull_request=opened))
+
+    @DBOS.step()
+    async def _collect(self, run_id: str) -> None:
+        """Bring the log out of the volume. A run without one, or an Engine that is away, is no obstacle."""
+        run = await self._records.run(run_id)
+
+        async def read(name: str) -> bytes:
+            return await self._engine.read(run.container, f"{run.folder}/{name}")
+
+        try:
+            journal = await read("stdout.jsonl")
+        except (ContainerMissing, EngineUnavailable):
+            return
+        others = await asyncio.gather(read("stderr.log"), read("setup.log"), return_exceptions=True)
+        errors, setup = (
+            other.decode(errors="replace") if isinstance(other, bytes) else "" for other in others
+        )
+        text = await asyncio.to_thread(lambda: self._redact(transcript(journal, errors, setup)))
+        await asyncio.to_thread(_write, self._log(run_id), text)
+
+    @DBOS.step()
+    async def _tell(self, run_id: str) -> None:
+        run = await self._records.run(run_id)
+        assert run.report is not None  # every way to here ends in one
+        path = self._log(run_id)
+        exists = await asyncio.to_thread(path.exists)
+        report = run.report
+        await persist(
+            f"telling the end of run {run_id}",
+            lambda: self._watcher.ended(run.conversation_id, report, path if exists else None),
+        )
+
+    @DBOS.step()
+    async def _remove(self, run_id: str) -> None:
+        run = await self._records.run(run_id)
+        await persist(f"removing container {run.container}", lambda: self._engine.remove(run.container))
+        await self._gateway.close(run.workspace.id)
+
+    @DBOS.step()
+    async def _carry_on(self, run_id: str) -> None:
+        """What was said to the run and not read any more becomes the next run."""
+        waiting = await self._records.follow_ups(run_id)
+        if not waiting:
+            return
+        run = await self._records.run(run_id)
+        last = waiting[-1]
+        await self.begin(
+            RunRequest(
+                conversation_id=run.conversation_id,
+                message_id=last.message_id,
+                repository=run.workspace.repository,
+                base=run.workspace.base or None,
+                task="\n\n".join(follow_up.text for follow_up in waiting),
+                context=last.context,
+                link=last.link,
+            )
+        )
+
+    async def _put_follow_ups(self, run: Run) -> None:
+        """Put what was said into the run's inbox; the driver takes each id once, however often it is put."""
+        waiting = await self._records.follow_ups(run.id)
+        files = {
+            f"{follow_up.created_at:020.6f}-{follow_up.message_id}.json": json.dumps(
+                {"id": follow_up.message_id, "text": follow_up.text}
+            ).encode()
+            for follow_up in waiting
+        }
+        if files:
+            with suppress(ContainerMissing, EngineUnavailable):  # not started yet, or no longer listening
+                await self._engine.put(run.container, f"{run.folder}/inbox", files)
+
+    async def _fail(self, run: Run, report: Report, problem: Problem) -> None:
+        shown = replace(problem, output=self._redact(problem.output))
+        await self._end(run, replace(report, state=RunState.FAILED, problem=shown))
+
+    async def _end(self, run: Run, report: Report) -> None:
+        ended = replace(report, ended_at=report.ended_at or time.time(), activity="")
+        await self._records.save(run.id, state=ended.state, report=ended)
+
+    def _log(self, run_id: str) -> Path:
+        return self._options.logs / f"{run_id}.log"
+
+
+def _door(run: Run) -> Door:
+    workspace = run.workspace
+    return Door(workspace_id=workspace.id, repository=workspace.repository, branch=workspace.branch)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,0 +1,58 @@
+"""What the orchestrator remembers: workspaces, their runs, and what is said to a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.database import Base
+
+
+class WorkspaceRow(Base):
+    """A volume and a branch for one repository, owned by a conversation."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(index=True)
+    repository: Mapped[str]
+    base: Mapped[str]  # the branch it started from; empty until the default branch is known
+    branch: Mapped[str]
+    session_id: Mapped[str | None]  # Claude Code's session, resumed by the next run
+    created_at: Mapped[float]
+
+
+class RunRow(Base):
+    """One headless execution of Claude Code. `report` holds the last report once the run has ended."""
+
+    __tablename__ = "runs"
+    __table_args__ = (sa.Index("runs_by_conversation", "conversation_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(sa.ForeignKey("workspaces.id"))
+    conversation_id: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)  # a message starts at most one run
+    task: Mapped[str]
+    context: Mapped[str]
+    link: Mapped[str]  # where the conversation is, for the pull request
+    state: Mapped[str] = mapped_column(index=True)
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[float]
+    ended_at: Mapped[float | None]
+    report: Mapped[dict[str, Any] | None]
+
+
+class FollowUpRow(Base):
+    """A message for a run that is already working. `delivered` once Claude Code has read it."""
+
+    __tablename__ = "follow_ups"
+
+    message_id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(sa.ForeignKey("runs.id"), index=True)
+    text: Mapped[str]
+    context: Mapped[str]
+    link: Mapped[str]
+    created_at: Mapped[float]
+    delivered: Mapped[bool] = mapped_column(default=False)

@@ -1,0 +1,101 @@
+"""What a workspace and a run are, and the names of everything that belongs to them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from orchestrator.report import Report, RunState
+
+LABEL = "heddle.workspace"
+RUN_LABEL = "heddle.run"
+SLUG_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A volume and a branch for one repository, owned by a conversation.
+
+    `base` is empty until the first run has learned the repository's default branch.
+    """
+
+    id: str
+    conversation_id: str
+    repository: str
+    base: str
+    branch: str
+    session_id: str | None
+
+    @property
+    def volume(self) -> str:
+        return f"heddle-{self.id}"
+
+    @property
+    def rescue_ref(self) -> str:
+        return f"refs/heddle/rescue/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One headless execution of Claude Code. `report` is kept from the moment the run has an end."""
+
+    id: str
+    workspace: Workspace
+    conversation_id: str
+    message_id: str
+    task: str
+    context: str
+    link: str
+    state: RunState
+    stop_requested: bool
+    created_at: float
+    report: Report | None
+
+    @property
+    def container(self) -> str:
+        return f"heddle-{self.workspace.id}-{self.id}"
+
+    @property
+    def folder(self) -> str:
+        """Where this run's files are inside the container."""
+        return f"/workspace/runs/{self.id}"
+
+    def labels(self) -> dict[str, str]:
+        return {
+            LABEL: self.workspace.id,
+            RUN_LABEL: self.id,
+            "heddle.conversation": self.conversation_id,
+            "heddle.repository": self.workspace.repository,
+            "heddle.branch": self.workspace.branch,
+        }
+
+    def first_report(self) -> Report:
+        """The report of a run of which nothing is known but that it was asked for."""
+        return Report(
+            run_id=self.id,
+            task=self.task,
+            state=self.state if not self.state.ended else RunState.QUEUED,
+            started_at=self.created_at,
+            repository=self.workspace.repository,
+            branch=self.workspace.branch,
+        )
+
+
+def new_id() -> str:
+    """A short random identity: 48 bits, lower-case hexadecimal, usable in names of containers and branches."""
+    return secrets.token_hex(6)
+
+
+def branch_name(task: str, workspace_id: str) -> str:
+    """`heddle/<slug>-<short id>`: readable, unique, and valid for git whatever the task says."""
+    ascii_text = unicodedata.normalize("NFKD", task[:400]).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", ascii_text.lower())
+    slug = ""
+    for word in words:
+        if len(slug) + len(word) + 1 > SLUG_LENGTH:
+            break
+        slug = f"{slug}-{word}" if slug else word
+    slug = slug or (words[0][:SLUG_LENGTH] if words else "task")
+    return f"heddle/{slug}-{workspace_id[:6]}"
