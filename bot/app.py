@@ -31,7 +31,7 @@ from bot.slack.edge import EVENTS_PATH, SlackEdge
 from bot.slack.platform import Slack
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
-from orchestrator.durability import Durability, QueueSpec
+from orchestrator.durability import Durability, QueueSpec, Underway
 from orchestrator.gateway.credentials import CredentialKind, ModelCredential
 from orchestrator.gateway.server import Gateway
 from orchestrator.mirrors import Mirrors
@@ -99,7 +99,8 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         reports = Reports(conversations=conversations, platforms=platforms, redact=redactor)
         stack.push_async_callback(reports.close)
         data = settings.heddle_data_dir.absolute()
-        durability = Durability(settings.database)
+        underway = Underway()
+        durability = Durability(settings.database, underway)
         runs = Runs(
             records=records,
             engine=engine,
@@ -109,6 +110,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             watcher=reports,
             redact=redactor,
             options=_run_options(settings),
+            underway=underway,
         )
         messages = Messages(
             conversations=conversations,
@@ -118,6 +120,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             repositories=forge.repositories,
             default_repository=settings.heddle_repository,
             server_url=settings.github_server_url,
+            underway=underway,
         )
         stack.push_async_callback(messages.close)
 
@@ -175,6 +178,7 @@ def _run_options(settings: Settings) -> RunOptions:
     if settings.heddle_model_retries is not None:
         environment["CLAUDE_CODE_MAX_RETRIES"] = str(settings.heddle_model_retries)
     return RunOptions(
+        deployment=settings.heddle_deployment,
         image=settings.heddle_image,
         limits=Limits(settings.heddle_memory, settings.heddle_cpus, settings.heddle_pids),
         seconds=settings.heddle_run_minutes * 60,

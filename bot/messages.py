@@ -15,7 +15,7 @@ from bot import wording
 from bot.commands import Command, Empty, Help, Invalid, Status, Stop, Task, Use, parse
 from bot.conversations import Conversation, Conversations, Incoming, Message, MessageKind, MessageState
 from bot.platform import Platform
-from orchestrator.durability import enqueue
+from orchestrator.durability import Underway, enqueue
 from orchestrator.forge import ForgeError
 from orchestrator.persistence import persist
 from orchestrator.records import FollowUp, Records, RunRequest
@@ -43,6 +43,7 @@ class Messages(DBOSConfiguredInstance):
         repositories: Callable[[], Awaitable[list[str]]],
         default_repository: str | None,
         server_url: str,
+        underway: Underway,
     ) -> None:
         super().__init__(config_name="messages")
         self._conversations = conversations
@@ -52,6 +53,7 @@ class Messages(DBOSConfiguredInstance):
         self._repositories = repositories
         self._default_repository = default_repository
         self._server_url = server_url
+        self._underway = underway
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def receive(self, incoming: Incoming) -> None:
@@ -97,10 +99,10 @@ class Messages(DBOSConfiguredInstance):
     @DBOS.workflow()
     async def handle(self, message_id: str) -> None:
         """Do what a message asks for. Everything it does is keyed by the message, so it may be repeated."""
-        message = await self._conversations.message(message_id)
-        if message.state is not MessageState.RECEIVED:
-            return
-        await persist(f"handling message {message_id}", lambda: self._handle(message), on=TRANSIENT)
+        with self._underway:
+            message = await self._conversations.message(message_id)
+            if message.state is MessageState.RECEIVED:
+                await persist(f"handling message {message_id}", lambda: self._handle(message), on=TRANSIENT)
 
     async def _handle(self, message: Message) -> None:
         try:

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         "holds the workspaces' sockets",
         "a folder with a short path on a local disk; leave it out for one in HEDDLE_DATA_DIR",
     )
+    heddle_deployment: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")] = _setting(
+        "tells this Heddle's containers and volumes from another one's on the same Docker Engine",
+        "any short name",
+        "heddle",
+    )
     heddle_image: str = _setting(
         "the image of workspaces", "built by scripts/image", "heddle-workspace:latest"
     )

@@ -23,6 +23,9 @@ USER = 1000  # the uid and gid of the image's user
 TIMEOUT_SECONDS = 120
 _QUEUED_CHUNKS = 64
 
+# A file that is not there yet makes tail poll instead of being notified, by default once a second.
+_TAIL = ("tail", "--follow=name", "--retry", "--quiet", "--sleep-interval=0.03")
+
 
 class EngineUnavailable(Exception):
     """The Docker Engine can't be reached or failed; `str()` is its own message."""
@@ -172,7 +175,7 @@ class Engine:
 
         Bytes written just before the end may be missing here: read() has them.
         """
-        command = ["tail", "--bytes", f"+{offset + 1}", "--follow=name", "--retry", "--quiet", path]
+        command = [*_TAIL, "--bytes", f"+{offset + 1}", path]
 
         def begin(client: docker.DockerClient) -> Any:
             created = client.api.exec_create(name, command, stderr=False, user=str(USER))

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,38 @@ class QueueSpec:
     polling_seconds: float
 
 
+class Underway:
+    """The workflows that this process is executing: `with underway:` around the body of each."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+
+    def __exit__(self, *_error: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.discard(task)
+
+    async def cancel(self) -> None:
+        """Break all off where they are; a cancelled workflow counts as unfinished and is taken up again."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Durability:
     """Launches DBOS in the running event loop and closes it again.
 
     Instances with workflows are made before `launch`, which takes up what an earlier process left.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, underway: Underway) -> None:
+        self._underway = underway
         config: DBOSConfig = {
             "name": "heddle",
             "system_database_url": database_url,
@@ -57,7 +83,10 @@ class Durability:
 
     async def close(self) -> None:
         """Stop taking up workflows; those that are under way go on at the next launch."""
+        await self._underway.cancel()
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS had made its own pool the loop's; what is closed after it needs threads as well.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
 async def enqueue(

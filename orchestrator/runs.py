@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSConfiguredInstance
 from orchestrator import problems, pull_request
 from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
-from orchestrator.durability import enqueue
+from orchestrator.durability import Underway, enqueue
 from orchestrator.following import Followed, Following
 from orchestrator.forge import Forge, ForgeError
 from orchestrator.gateway.door import Door
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 class RunOptions:
     """What a deployment decides about all runs."""
 
+    deployment: str  # the value of the label by which this Heddle knows its own containers and volumes
     image: str
     limits: Limits
     seconds: int  # after which a run is ended
@@ -62,6 +63,7 @@ class Runs(DBOSConfiguredInstance):
         watcher: Watcher,
         redact: Callable[[str], str],
         options: RunOptions,
+        underway: Underway,
     ) -> None:
         super().__init__(config_name="runs")
         self._records = records
@@ -72,6 +74,7 @@ class Runs(DBOSConfiguredInstance):
         self._watcher = watcher
         self._redact = redact
         self._options = options
+        self._underway = underway
         self._following = Following(engine)
 
     async def begin(self, request: RunRequest) -> Run:
@@ -104,13 +107,14 @@ class Runs(DBOSConfiguredInstance):
     @DBOS.workflow()
     async def execute(self, run_id: str) -> None:
         """The whole of a run. Killed at any point, it goes on from the step that it was in."""
-        await self._start(run_id)
-        head = await self._follow(run_id)
-        await self._publish(run_id, head)
-        await self._collect(run_id)
-        await self._tell(run_id)
-        await self._remove(run_id)
-        await self._carry_on(run_id)
+        with self._underway:
+            await self._start(run_id)
+            head = await self._follow(run_id)
+            await self._publish(run_id, head)
+            await self._collect(run_id)
+            await self._tell(run_id)
+            await self._remove(run_id)
+            await self._carry_on(run_id)
 
     @DBOS.step()
     async def _start(self, run_id: str) -> None:
@@ -135,7 +139,7 @@ class Runs(DBOSConfiguredInstance):
         mirror_path, sockets, _ = await asyncio.gather(
             self._mirrors.prepare(workspace.repository),
             self._gateway.open(_door(run)),
-            self._engine.ensure_volume(workspace.volume, {"heddle.workspace": workspace.id}),
+            self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
         )
         spec = ContainerSpec(
             name=run.container,
@@ -145,7 +149,7 @@ class Runs(DBOSConfiguredInstance):
             mirror=mirror_path.absolute(),
             sockets=sockets,
             limits=self._options.limits,
-            labels=run.labels(),
+            labels=run.labels(self._options.deployment),
             environment=self._options.environment,
         )
         # Creating the container and refreshing the mirror take about as long as each other.

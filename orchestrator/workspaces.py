@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.report import Report, RunState
 
-LABEL = "heddle.workspace"
-RUN_LABEL = "heddle.run"
+DEPLOYMENT_LABEL = "heddle.deployment"
 SLUG_LENGTH = 32
 
 
@@ -32,9 +31,15 @@ class Workspace:
     def volume(self) -> str:
         return f"heddle-{self.id}"
 
-    @property
-    def rescue_ref(self) -> str:
-        return f"refs/heddle/rescue/{self.id}"
+    def labels(self, deployment: str) -> dict[str, str]:
+        """Docker's labels for whatever belongs to this workspace: enough to find its row, or to make it anew."""
+        return {
+            DEPLOYMENT_LABEL: deployment,
+            "heddle.workspace": self.id,
+            "heddle.conversation": self.conversation_id,
+            "heddle.repository": self.repository,
+            "heddle.branch": self.branch,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,9 @@ class Run:
         """Where this run's files are inside the container."""
         return f"/workspace/runs/{self.id}"
 
-    def labels(self) -> dict[str, str]:
-        return {
-            LABEL: self.workspace.id,
-            RUN_LABEL: self.id,
-            "heddle.conversation": self.conversation_id,
-            "heddle.repository": self.workspace.repository,
-            "heddle.branch": self.workspace.branch,
-        }
+    def labels(self, deployment: str) -> dict[str, str]:
+        """Docker's labels for this run's container."""
+        return self.workspace.labels(deployment) | {"heddle.run": self.id}
 
     def first_report(self) -> Report:
         """The report of a run of which nothing is known but that it was asked for."""

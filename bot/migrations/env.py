@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-import orchestrator.tables  # noqa: F401 - fills the metadata, as does bot.tables
+import bot.tables  # noqa: F401 - both fill the metadata
+import orchestrator.tables  # noqa: F401
 from orchestrator.database import Base
 
 OURS = {table.name for table in Base.metadata.sorted_tables}

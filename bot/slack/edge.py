@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -40,6 +41,7 @@ class SlackEdge:
         self._bot_user_id = bot_user_id
         self._app = AsyncApp(
             client=client,
+            logger=_bolt_logger(),
             signing_secret=signing_secret,
             request_verification_enabled=signing_secret is not None,
         )
@@ -75,3 +77,10 @@ class SlackEdge:
         if incoming is not None:
             await self._receive(incoming)
         return BoltResponse(status=200, body="")
+
+
+def _bolt_logger() -> logging.Logger:
+    """Bolt tells of every reconnection; only what needs somebody is worth a line."""
+    logger = logging.getLogger("slack.bolt")
+    logger.setLevel(logging.WARNING)
+    return logger

@@ -13,6 +13,39 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "channels",
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("address"),
+    )
+    op.create_table(
+        "conversations",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=True),
+        sa.Column("branch", sa.String(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("address"),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("platform", sa.String(), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("received_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "posts",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("conversation_id", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
         "workspaces",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("conversation_id", sa.String(), nullable=False),
@@ -25,6 +58,28 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_workspaces_conversation_id"), ["conversation_id"], unique=False)
+
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("conversation_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("received_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source"),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_messages_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_messages_state"), ["state"], unique=False)
 
     op.create_table(
         "runs",
@@ -70,7 +125,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_follow_ups_run_id"), ["run_id"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("follow_ups", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_follow_ups_run_id"))
@@ -81,7 +135,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_runs_state"))
 
     op.drop_table("runs")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_messages_state"))
+        batch_op.drop_index(batch_op.f("ix_messages_conversation_id"))
+
+    op.drop_table("messages")
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_workspaces_conversation_id"))
 
     op.drop_table("workspaces")
+    op.drop_table("posts")
+    op.drop_table("deliveries")
+    op.drop_table("conversations")
+    op.drop_table("channels")
