@@ -80,7 +80,7 @@ class SlackEdge:
 
 
 def _bolt_logger() -> logging.Logger:
-    """Bolt tells of every reconnection; only what needs somebody is worth a line."""
+    """Bolt tells of every reconnection and of variables that it does not use; only errors need somebody."""
     logger = logging.getLogger("slack.bolt")
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
     return logger
