@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.claude.conclusion import conclude, tail
@@ -36,9 +36,14 @@ class Following:
         self._engine = engine
 
     async def follow(
-        self, run: Run, changed: Callable[[Report], None], delivered: Callable[[frozenset[str]], None]
+        self,
+        run: Run,
+        *,
+        changed: Callable[[Report], None],
+        delivered: Callable[[frozenset[str]], None],
+        stop_requested: Callable[[], Awaitable[bool]],
     ) -> Followed:
-        """Fold the journal until the run ends, telling of every change.
+        """Fold the journal until the run ends, telling of every change; `stop_requested` is asked at the end.
 
         Reading begins at the first byte each time this is called: folding the same lines again gives the
         same report, so nothing that Heddle forgot is lost or counted twice. Raises EngineUnavailable.
@@ -82,7 +87,7 @@ class Following:
             rest = (await self._read(run, "stdout.jsonl"))[received:]
             take(reader.feed(rest))
             take(reader.close())
-        return await self._concluded(run, progress)
+        return await self._concluded(run, progress, await stop_requested())
 
     async def _alive(self, run: Run) -> bool:
         container = await self._engine.find(run.container)
@@ -94,12 +99,12 @@ class Following:
         except ContainerMissing:
             return b""
 
-    async def _concluded(self, run: Run, progress: Progress) -> Followed:
+    async def _concluded(self, run: Run, progress: Progress, stop_requested: bool) -> Followed:
         container = await self._engine.find(run.container)
         errors = tail((await self._read(run, "stderr.log")).decode(errors="replace"))
         state, problem = conclude(
             progress,
-            stop_requested=run.stop_requested,
+            stop_requested=stop_requested,
             exit_code=container.exit_code if container is not None else None,
             out_of_memory=container is not None and container.out_of_memory,
             stderr=errors,

@@ -210,6 +210,9 @@ class Runs(DBOSConfiguredInstance):
             marking.add(task)
             task.add_done_callback(marking.discard)
 
+        async def stop_requested() -> bool:
+            return (await self._records.run(run_id)).stop_requested
+
         try:
             await self._gateway.open(_door(run))  # Heddle may be a new process
             if run.stop_requested:
@@ -217,7 +220,10 @@ class Runs(DBOSConfiguredInstance):
             await self._put_follow_ups(run)
             await self._records.save(run_id, state=RunState.WORKING)
             followed = await self._following.follow(
-                run, lambda report: self._watcher.changed(run.conversation_id, report), delivered
+                run,
+                changed=lambda report: self._watcher.changed(run.conversation_id, report),
+                delivered=delivered,
+                stop_requested=stop_requested,
             )
         except EngineUnavailable as error:
             problem = Problem(problems.ENGINE_LOST, problems.ENGINE_LOST_TODO, str(error))
