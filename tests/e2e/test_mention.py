@@ -119,10 +119,8 @@ async def test_progress_streams_into_one_edited_report(scene: Scene) -> None:
     thread = await scene.mention("slow-work")
 
     def working() -> bool:
-        (report,) = scene.reports(thread) or [None]
-        return (
-            report is not None and "Let me see what is there." in report.shown and "Working" in report.shown
-        )
+        shown = [report.shown for report in scene.reports(thread)]
+        return bool(shown) and "Let me see what is there." in shown[0] and "Working" in shown[0]
 
     await scene.until(working)
     (report,) = scene.reports(thread)
