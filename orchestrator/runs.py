@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
@@ -32,6 +33,9 @@ QUEUE = "runs"
 OPENING = "Opening the pull request"
 POLLING_SECONDS = 0.1
 AUTHOR = {"name": "Heddle", "email": "heddle@users.noreply.github.com"}
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +157,7 @@ class Runs(DBOSConfiguredInstance):
             environment=self._options.environment,
         )
         # Creating the container and refreshing the mirror take about as long as each other.
-        container, mirror = await asyncio.gather(
+        container, mirror = await _both(
             self._engine.ensure_container(spec), self._mirrors.refresh(workspace.repository)
         )
         if container.state != "created":
@@ -367,6 +371,16 @@ class Runs(DBOSConfiguredInstance):
 def _door(run: Run) -> Door:
     workspace = run.workspace
     return Door(workspace_id=workspace.id, repository=workspace.repository, branch=workspace.branch)
+
+
+async def _both(first: Awaitable[S], second: Awaitable[T]) -> tuple[S, T]:
+    """The results of both, at once. When one fails the other is waited for as well: nothing may be created
+    by it after the run has been cleaned up."""
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast(tuple[S, T], tuple(results))
 
 
 def _write(path: Path, text: str) -> None:

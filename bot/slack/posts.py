@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 from aiolimiter import AsyncLimiter
@@ -38,13 +39,13 @@ class Posts:
     def __init__(self, client: AsyncWebClient, database: Database) -> None:
         self._client = client
         self._database = database
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._updates = AsyncLimiter(UPDATES_PER_MINUTE, 60)
         self._channels: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(*POSTS))
 
     async def put(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key`, or edit what was posted under it. Raises SlackApiError, aiohttp.ClientError."""
-        async with self._locks[key]:
+        async with self._locks.setdefault(key, asyncio.Lock()):
             reference = await self._known(key, conversation_id, thread)
             if reference is not None and await self._edit(reference, thread, content):
                 return
@@ -52,7 +53,7 @@ class Posts:
 
     async def put_once(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key` unless that was done before."""
-        async with self._locks[key]:
+        async with self._locks.setdefault(key, asyncio.Lock()):
             if await self._known(key, conversation_id, thread) is None:
                 await self._post(key, thread, content)
 
@@ -60,9 +61,9 @@ class Posts:
         self, key: str, conversation_id: str, thread: Thread, file: Path, name: str
     ) -> None:
         """Add a file to the thread unless that was done before."""
-        async with self._locks[key]:
-            row, fresh = await self._claim(key, conversation_id)
-            if row is not None or (not fresh and await self._has_file(thread, name)):
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            reference, fresh = await self._claim(key, conversation_id)
+            if reference is not None or (not fresh and await self._has_file(thread, name)):
                 return
             async with self._channels[thread.channel]:
                 await self._client.files_upload_v2(
