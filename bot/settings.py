@@ -26,7 +26,7 @@ def _setting(what: str, where: str, default: Any = None, **options: Any) -> Any:
 class Settings(BaseSettings):
     """Everything that a deployment decides. Names are those of the environment variables, in lower case."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     slack_bot_token: SecretStr | None = _setting(
         "lets Heddle read and write in Slack (starts with xoxb-)",
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings
+        return (init_settings,)  # `load` hands over the environment that it was given
 
     @property
     def slack(self) -> bool:
