@@ -45,7 +45,7 @@ class GitHubForge:
             return None
 
         def find_or_open() -> PullRequest:
-            repo = client.get_repo(repository, lazy=True)
+            repo = client.get_repo(repository)
             found = find(repo)
             if found is not None:
                 return found
@@ -80,6 +80,7 @@ class GitHubForge:
             auth=Auth.Token(token),
             base_url=self._api_url,
             per_page=LISTED_REPOSITORIES,
+            lazy=True,  # a repository is only a name until something of it is asked
             retry=GithubRetry(total=RETRIES),
             seconds_between_requests=0,
             seconds_between_writes=0,
