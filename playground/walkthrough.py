@@ -10,7 +10,8 @@ from playground.town import REPOSITORY, Town
 CHANNEL = "#heddle-demo"
 PERSON = "ada"
 SECONDS = 300.0
-ENDS = ("Done", "Failed", "Stopped")
+SUCCEEDED = "Done"
+ENDS = (SUCCEEDED, "Failed", "Stopped")
 
 OPENED = "Pull request: {url}"
 NO_PULL_REQUEST = "There is no pull request for {repository}."
@@ -36,7 +37,9 @@ class Walkthrough:
             posts = slack.messages(CHANNEL, ts)
             for post in posts:
                 self._show(post)
-            return any(_says_end(post) for post in posts[1:]) and any(post.files for post in posts)
+            ends = [post for post in posts[1:] if post.text.startswith(ENDS)]
+            succeeded = any(post.text.startswith(SUCCEEDED) for post in ends)
+            return any(post.files for post in posts) if succeeded else bool(ends)
 
         try:
             await slack.wait_for(ended, timeout=SECONDS)
@@ -71,7 +74,3 @@ class Walkthrough:
             return False
         self._tell(OPENED.format(url=pull.url))
         return True
-
-
-def _says_end(post: Message) -> bool:
-    return post.text.startswith(ENDS)
