@@ -6,8 +6,8 @@ import asyncio
 import io
 import tarfile
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 USER = 1000  # the uid and gid of the image's user
 TIMEOUT_SECONDS = 120
+CREATION_LOOKS = 200
+CREATION_PAUSE = 0.05  # seconds
 _QUEUED_CHUNKS = 64
 
 # A file that is not there yet makes tail poll instead of being notified, by default once a second.
@@ -117,10 +119,14 @@ class Engine:
                     raise
 
         await self._call(create)
-        found = await self.find(spec.name)
-        if found is None:
-            raise EngineUnavailable(f"container {spec.name} vanished as it was created")
-        return found
+        # A name is taken a moment before its container can be seen, for example by a Heddle that was
+        # killed while the Engine was still creating.
+        for _ in range(CREATION_LOOKS):
+            found = await self.find(spec.name)
+            if found is not None:
+                return found
+            await asyncio.sleep(CREATION_PAUSE)
+        raise EngineUnavailable(f"container {spec.name} is neither there nor can it be created")
 
     async def find(self, name: str) -> Container | None:
         try:
@@ -170,10 +176,11 @@ class Engine:
 
         return await self._call(fetch)
 
-    async def follow(self, name: str, path: str, offset: int) -> AsyncIterator[bytes]:
+    async def follow(self, name: str, path: str, offset: int) -> AsyncGenerator[bytes, None]:
         """The bytes of a file from `offset` on, as they are written, until the container ends.
 
-        Bytes written just before the end may be missing here: read() has them.
+        An offset other than 0 is only for a file that is there. Bytes written just before the end may be
+        missing here: read() has them.
         """
         command = [*_TAIL, "--bytes", f"+{offset + 1}", path]
 
@@ -182,9 +189,10 @@ class Engine:
             return client.api.exec_start(created["Id"], stream=True, demux=True)
 
         stream = await self._call(begin)
-        async for out, _errors in _iterate(stream):
-            if out:
-                yield out
+        async with aclosing(_iterate(stream)) as chunks:
+            async for out, _errors in chunks:
+                if out:
+                    yield out
 
     async def _call(self, ask: Callable[[docker.DockerClient], T]) -> T:
         return await asyncio.to_thread(self._ask, ask)
@@ -248,7 +256,15 @@ def _archive(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-async def _iterate(stream: Any) -> AsyncIterator[Any]:
+def _close(stream: Any) -> None:
+    """End a stream of docker-py's and its connection, which its own close() leaves to the garbage collector."""
+    with suppress(OSError):
+        stream.close()
+    stream._response.raw._fp.close()
+    stream._response.close()
+
+
+async def _iterate(stream: Any) -> AsyncGenerator[Any, None]:
     """A blocking iterator with a `close()`, read in a thread, a bounded number of items ahead."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUED_CHUNKS)
@@ -270,6 +286,6 @@ async def _iterate(stream: Any) -> AsyncIterator[Any]:
         while (item := await queue.get()) is not end:
             yield item
     finally:
-        stream.close()
+        _close(stream)
         while not queue.empty():
             queue.get_nowait()

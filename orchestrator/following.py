@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from orchestrator.claude.conclusion import conclude, tail
@@ -48,7 +49,7 @@ class Following:
         Reading begins at the first byte each time this is called: folding the same lines again gives the
         same report, so nothing that Heddle forgot is lost or counted twice. Raises EngineUnavailable.
         """
-        progress = Progress(replace(run.first_report(), state=RunState.STARTING))
+        first = progress = Progress(replace(run.first_report(), state=RunState.STARTING))
         reader = LineReader()
 
         def take(lines: list[Line]) -> None:
@@ -65,15 +66,15 @@ class Following:
         lost_since: float | None = None
         while progress.finished is None:
             try:
-                async for chunk in self._engine.follow(run.container, journal, received):
-                    lost_since = None
-                    received += len(chunk)
-                    take(reader.feed(chunk))
-                    if progress.finished is not None:
-                        break
-                else:
-                    if not await self._alive(run):
-                        break
+                async with aclosing(self._engine.follow(run.container, journal, received)) as chunks:
+                    async for chunk in chunks:
+                        lost_since = None
+                        received += len(chunk)
+                        take(reader.feed(chunk))
+                        if progress.finished is not None:
+                            break
+                if progress.finished is None and not await self._alive(run):
+                    break
             except ContainerMissing:
                 if not await self._alive(run):
                     break
@@ -83,10 +84,12 @@ class Following:
                     raise
             if progress.finished is None:
                 await asyncio.sleep(PAUSE_SECONDS)
-        if progress.finished is None:
-            rest = (await self._read(run, "stdout.jsonl"))[received:]
-            take(reader.feed(rest))
-            take(reader.close())
+        # The file has the last word: the stream may miss what was written just before the container ended.
+        whole = await self._read(run, "stdout.jsonl")
+        if len(whole) >= received:
+            complete = LineReader()
+            lines = [*complete.feed(whole), *complete.close()]
+            progress = fold_all(first, (event for line in lines for event in parse(line)))
         return await self._concluded(run, progress, await stop_requested())
 
     async def _alive(self, run: Run) -> bool:
