@@ -1,0 +1,88 @@
+"""Mirrors, with real git against the GitHub stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.github.access import AccountAccess
+from bot.github.forge import GitHubForge
+from orchestrator.git import git
+from orchestrator.mirrors import Mirrors, RepositoryMissing, RepositoryUnreachable
+from playground.github.server import GitHubStandIn
+
+REPOSITORY = "acme/tally"
+
+
+@pytest.fixture
+async def github(tmp_path: Path) -> AsyncIterator[GitHubStandIn]:
+    async with GitHubStandIn(root=tmp_path / "github") as stand_in:
+        files = {"big.txt": "".join(f"{number:x}" for number in range(100_000)), "README.md": "# tally\n"}
+        await stand_in.create_repository(REPOSITORY, files=files, private=True)
+        yield stand_in
+
+
+@pytest.fixture
+def mirrors(github: GitHubStandIn, tmp_path: Path) -> Mirrors:
+    forge = GitHubForge(AccountAccess(github.token), api_url=github.api_url, server_url=github.url)
+    return Mirrors(tmp_path / "mirrors", forge)
+
+
+async def test_refresh_downloads_only_what_is_new(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    mirror = await mirrors.refresh(REPOSITORY)
+    assert (mirror.default_branch, mirror.branches) == ("main", frozenset({"main"}))
+    whole = github.bytes_sent(REPOSITORY)
+    assert whole > 100_000
+    await github.commit(REPOSITORY, {"new.txt": "new\n"}, branch="feature/new", start="main")
+    mirror = await mirrors.refresh(REPOSITORY)
+    assert mirror.branches == {"main", "feature/new"}
+    assert github.bytes_sent(REPOSITORY) - whole < 10_000
+
+
+async def test_refreshes_at_once_do_not_disturb_each_other(mirrors: Mirrors) -> None:
+    results = await asyncio.gather(*(mirrors.refresh(REPOSITORY) for _ in range(6)))
+    assert {result.default_branch for result in results} == {"main"}
+
+
+async def test_branch_that_is_gone_leaves_its_objects(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    """Workspaces borrow from the mirror: what they borrowed must stay, whatever happens to branches."""
+    sha = await github.commit(REPOSITORY, {"gone.txt": "gone\n"}, branch="short-lived", start="main")
+    path = (await mirrors.refresh(REPOSITORY)).path
+    remote = f"{github.url.replace('://', f'://x:{github.token}@')}/{REPOSITORY}.git"
+    await git("push", "-q", remote, ":short-lived", cwd=path)
+    assert "short-lived" not in (await mirrors.refresh(REPOSITORY)).branches
+    await git("gc", "--auto", "--quiet", cwd=path)
+    await git("cat-file", "-e", sha, cwd=path)
+
+
+async def test_token_is_nowhere_on_disk(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    path = (await mirrors.refresh(REPOSITORY)).path
+    found = [
+        file for file in path.rglob("*") if file.is_file() and github.token.encode() in file.read_bytes()
+    ]
+    assert found == []
+
+
+async def test_unknown_repository_is_missing(mirrors: Mirrors) -> None:
+    with pytest.raises(RepositoryMissing):
+        await mirrors.refresh("acme/nothing")
+
+
+async def test_refused_credential_is_missing(github: GitHubStandIn, tmp_path: Path) -> None:
+    forge = GitHubForge(AccountAccess("ghp_wrong"), api_url=github.api_url, server_url=github.url)
+    with pytest.raises(RepositoryMissing):
+        await Mirrors(tmp_path / "others", forge).refresh(REPOSITORY)
+
+
+async def test_host_that_is_away_is_unreachable(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    await github.go_down()
+    with pytest.raises(RepositoryUnreachable):
+        await mirrors.refresh(REPOSITORY)
+
+
+async def test_remote_head(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    assert await mirrors.remote_head(REPOSITORY, "main") == await github.branch_sha(REPOSITORY, "main")
+    assert await mirrors.remote_head(REPOSITORY, "no/such") is None
