@@ -1,0 +1,102 @@
+"""The reference pages say what the code does."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import typer
+
+from bot import cli, commands, reference
+from bot.settings import Settings
+from orchestrator.report import RunState
+
+PAGES = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def test_settings_page_is_up_to_date() -> None:
+    page = reference.PAGE.read_text()
+    assert reference.updated(page) == page, "run ./scripts/docs"
+
+
+def test_settings_page_has_every_setting() -> None:
+    page = reference.PAGE.read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|", page, re.M)
+    assert [name for name, _, _ in rows] == [field.upper() for field in Settings.model_fields]
+    assert all(what.strip() and where.strip() for _, what, where in rows)
+
+
+@pytest.mark.parametrize(
+    ("variable", "values", "default"),
+    [
+        ("HEDDLE_MAX_RUNS", "a whole number from 1 to 1000", "`8`"),
+        ("HEDDLE_MODEL_RETRIES", "a whole number from 0 to 20", ""),
+        ("HEDDLE_CPUS", "a number more than 0 to 1024", "`2.0`"),
+        ("HEDDLE_LOG_FORMAT", "`console`, `json`", "`console`"),
+        ("SLACK_BOT_TOKEN", "secret", ""),
+    ],
+)
+def test_settings_table_tells_values_and_default(variable: str, values: str, default: str) -> None:
+    (row,) = [line for line in reference.table().splitlines() if line.startswith(f"| `{variable}`")]
+    assert row.endswith(f"| {values} | {default} |")
+
+
+def test_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks"):
+        reference.updated("# Settings\n")
+
+
+def examples() -> list[tuple[str, str, str, str]]:
+    text = (PAGES / "commands.md").read_text()
+    return re.findall(r"^\| `(.+?)` \| (\w+) \| (\S*) ?\| (\S*) ?\|$", text, re.M)
+
+
+def test_there_are_examples_of_every_command() -> None:
+    kinds = {commands.Task, commands.Use, commands.Status, commands.Stop, commands.Help}
+    kinds |= {commands.Empty, commands.Invalid}
+    assert {kind for _, kind, _, _ in examples()} == {kind.__name__ for kind in kinds}
+
+
+@pytest.mark.parametrize(("text", "kind", "repository", "branch"), examples())
+def test_example_reads_as_the_page_says(text: str, kind: str, repository: str, branch: str) -> None:
+    command = commands.parse(text)
+    assert type(command).__name__ == kind
+    assert (getattr(command, "repository", None) or "") == repository
+    assert (getattr(command, "branch", None) or "") == branch
+
+
+def sections(page: str) -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", page, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_cli_page_has_every_command_and_option() -> None:
+    app = typer.Typer()
+    for known in cli.app.registered_commands:
+        app.registered_commands.append(known)
+    for entry in entry_points(group=cli.COMMANDS):
+        app.command(entry.name)(entry.load())
+    group = typer.main.get_command(app)
+    found = sections((PAGES / "cli.md").read_text())
+    described = {
+        title.removeprefix("heddle "): text for title, text in found.items() if title[:7] == "heddle "
+    }
+    subcommands = getattr(group, "commands", {})
+    assert set(described) == set(subcommands)
+    for name, command in subcommands.items():
+        options = {option for parameter in command.params for option in parameter.opts} - {"--help"}
+        wanted = {option if option.startswith("-") else option.upper() for option in options}
+        assert set(re.findall(r"^- `(\S+?)`", described[name], re.M)) == wanted
+
+
+def test_cli_page_has_every_script() -> None:
+    rows = re.findall(r"^\| `scripts/([a-z]+)` \|", (PAGES / "cli.md").read_text(), re.M)
+    assert set(rows) == {path.name for path in (PAGES.parents[1] / "scripts").iterdir() if path.is_file()}
+
+
+def test_reports_page_has_every_state() -> None:
+    text = (PAGES / "reports.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \| .+ \| (yes|no) \|$", text, re.M)
+    assert rows == [(state.value, "yes" if state.ended else "no") for state in RunState]
