@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from bot.markdown import code_spans
 
 NOT_A_REPOSITORY = (
     "`{given}` isn't a repository. Write it as `repo:owner/name`, for example `repo:acme/widgets`."
 )
 NOT_A_BRANCH = "`{given}` can't be a branch's name. Write it as `branch:name`, for example `branch:main`."
-TWO_REPOSITORIES = "Your message names two repositories, `{first}` and `{second}`. Please name one."
+TWO_REPOSITORIES = (
+    "Your message names two repositories, `{first}` and `{second}`. Say which with `repo:owner/name`, once."
+)
 TWO_BRANCHES = "Your message names two branches, `{first}` and `{second}`. Please name one."
 
 
@@ -62,130 +66,239 @@ class Invalid:
 
 Command = Task | Use | Status | Stop | Help | Empty | Invalid
 
-_OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
-_REPOSITORY = re.compile(rf"({_OWNER})/([A-Za-z0-9._-]{{1,100}})")
-_SELECTOR = re.compile(r"(?<![\w`/])(repo|branch)[:=](\S*)", re.IGNORECASE)
-_FENCE = re.compile(r"(?m)^ {0,3}(```|~~~)")
-_BARE: dict[str, Command] = {"status": Status(), "stop": Stop(), "help": Help()}
+_OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9])*")
+_OWNER_LENGTH = 39
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+# First parts of GitHub's addresses that are pages of its own, not owners.
+_PAGES = frozenset(
+    {
+        "about", "apps", "codespaces", "collections", "contact", "customer-stories", "dashboard", "enterprise",
+        "events", "explore", "features", "issues", "login", "logout", "marketplace", "new", "notifications",
+        "organizations", "orgs", "pricing", "pulls", "search", "security", "sessions", "settings", "site",
+        "sponsors", "stars", "team", "topics", "trending", "users",
+    }
+)  # fmt: skip
+_SELECTOR = re.compile(r"(?<!\S)(?P<kind>repo|branch)[:=](?P<given>\S*)", re.IGNORECASE)
+_LOOSE_REPOSITORY = re.compile(
+    r"(?<!\S)repo:[ \t]+(?P<given>[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100})(?=\s|$)", re.I
+)
+_AROUND = "`*_\"'<>()[],;"
+_AFTER = ".:!?" + _AROUND
+_QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
+_USE = re.compile(r"use\s+(?:repo[:=])?(\S+)", re.IGNORECASE)
+_LONGEST_BARE = 300  # characters; a message that is only `use owner/name` is shorter
+# Words that need what follows them, so that an address stays: "fix the typo in https://…".
+_NEEDS_OBJECT = re.compile(
+    r"\b(?:in|on|at|for|from|of|to|into|with|against|like|see|use|using|clone|via|by|and|or)[ \t]*\Z", re.I
+)
 
 
 def parse(text: str, *, server_url: str = "https://github.com") -> Command:
-    """The command in a message. Never raises; linear in the length of `text`."""
-    stripped = text.strip()
-    bare = stripped[:40].rstrip(" .!?").lower() if len(stripped) <= 40 else ""
-    if bare in _BARE:
-        return _BARE[bare]
-    used = re.fullmatch(r"use\s+(\S+)", stripped, re.IGNORECASE) if len(stripped) < 300 else None
-    if used:
-        repository = _repository(used[1]) or _from_address(used[1], server_url)[0]
+    """The command in a message. Never raises; linear in the length of `text`.
+
+    `repo:owner/name` and `branch:name` are cut out of the text, wherever they stand outside code and quoted
+    lines; an address of the server names a repository, too, and is cut out where it stands alone at the
+    beginning or the end. An address of an issue, a pull request or a file stays: it tells something.
+    """
+    used = _USE.fullmatch(text.strip().rstrip(".!")) if len(text) < _LONGEST_BARE else None
+    if used is not None and "/" in used[1]:
+        repository = _named(used[1], server_url)
         return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=_shown(used[1])))
-    return _task(stripped, server_url)
+    found = _Found(text, server_url)
+    if found.problem is not None:
+        return Invalid(found.problem)
+    rest = found.rest()
+    bare = _bare(rest)
+    if bare is not None:
+        return bare
+    return Task(rest, found.repository, found.branch) if rest else Empty(found.repository, found.branch)
 
 
-def _task(text: str, server_url: str) -> Command:
-    repositories: list[str] = []
-    branches: list[str] = []
-    kept: list[str] = []
-    end = 0
-    code = _code_spans(text)
-    for match in _selectors(text, server_url):
-        if any(start <= match.start() < stop for start, stop in code):
-            continue
-        replacement: str | None = ""
-        if match.re is _SELECTOR:
-            kind, given = match[1].lower(), match[2].rstrip(",;")
-            if kind == "repo":
-                repository = _repository(given) or _from_address(given, server_url)[0]
+def is_branch(name: str) -> bool:
+    """Whether git takes `name` for a branch (git-check-ref-format) and a file system can hold it."""
+    if name in ("", "@", "HEAD") or name.startswith(("-", "/")) or name.endswith(("/", ".")):
+        return False
+    if len(name.encode("utf-8", "surrogatepass")) > 244:  # 255 with "refs/heads/", GitHub's limit
+        return False
+    if any(bad in name for bad in ("..", "//", "@{")) or re.search(
+        r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]", name
+    ):
+        return False
+    return not any(part.startswith(".") or part.endswith(".lock") for part in name.split("/"))
+
+
+@dataclass(slots=True)
+class _Found:
+    """The selectors of a message: what they name, and where the text without them is cut."""
+
+    text: str
+    server_url: str
+    problem: str | None = None
+    repository: str | None = None
+    branch: str | None = None
+    _cuts: list[tuple[int, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        masked = _masked(self.text)
+        named: list[str] = []
+        branches: list[str] = []
+        for match in _SELECTOR.finditer(masked):
+            given = self.text[match.start("given") : match.end("given")].lstrip(_AROUND).rstrip(_AFTER)
+            if match["kind"].lower() == "repo":
+                end = match.end()
+                if not given and (loose := _LOOSE_REPOSITORY.match(masked, match.start())):
+                    given, end = loose["given"].rstrip(_AFTER), loose.end()
+                if not given and not match["given"] and self.text[: match.start()].strip():
+                    continue  # "in the repo: …" is a sentence
+                repository = _named(given, self.server_url)
                 if repository is None:
-                    return Invalid(NOT_A_REPOSITORY.format(given=_shown(given)))
-                repositories.append(repository)
+                    self.problem = NOT_A_REPOSITORY.format(given=_shown(match["given"]))
+                    return
+                named.append(repository)
+                self._cuts.append((match.start(), end))
+            elif not given and not match["given"]:
+                continue  # "branch:" with nothing behind it is a word of a sentence
             elif not is_branch(given):
-                return Invalid(NOT_A_BRANCH.format(given=_shown(given)))
+                self.problem = NOT_A_BRANCH.format(given=_shown(match["given"]))
+                return
             else:
                 branches.append(given)
-        else:
-            repository, branch, telling = _from_address(match[0], server_url)
+                self._cuts.append(match.span())
+        addressed, trees = self._addresses(masked)
+        self.repository = self._one(named or addressed, TWO_REPOSITORIES, any_case=True)
+        self.branch = self._one(branches or trees, TWO_BRANCHES, any_case=False)
+
+    def rest(self) -> str:
+        """The text without its selectors, and without the space that they leave behind."""
+        parts: list[str] = []
+        position = 0
+        for start, end in sorted(self._cuts):
+            before = self.text[position:start]
+            line_start = not before.rpartition("\n")[2].strip() if "\n" in before or not parts else False
+            while end < len(self.text) and self.text[end] in " \t":
+                end += 1
+            at_line_end = end == len(self.text) or self.text[end] == "\n"
+            if at_line_end:
+                before = before.rstrip(" \t")
+                if line_start and end < len(self.text):
+                    end += 1
+            parts.append(before)
+            position = end
+        parts.append(self.text[position:])
+        return "".join(parts).strip()
+
+    def _one(self, names: list[str], problem: str, *, any_case: bool) -> str | None:
+        distinct = {name.lower() if any_case else name: name for name in reversed(names)}
+        if len(distinct) > 1 and self.problem is None:
+            first, second, *_ = reversed(distinct.values())
+            self.problem = problem.format(first=_shown(first), second=_shown(second))
+        return names[0] if names else None
+
+    def _addresses(self, masked: str) -> tuple[list[str], list[str]]:
+        repositories: list[str] = []
+        branches: list[str] = []
+        pattern = re.compile(rf"(?<![\w:=]){re.escape(self.server_url.rstrip('/'))}/[^\s<>|\"'`)\]]+", re.I)
+        matches = list(pattern.finditer(masked))
+        first, last = self._edges(masked)
+        for match in matches:
+            if any(start <= match.start() < end for start, end in self._cuts):
+                continue
+            address = match[0].rstrip(_AFTER)
+            repository, branch, telling = _from_address(address, self.server_url)
             if repository is None:
                 continue
             repositories.append(repository)
             if branch is not None:
                 branches.append(branch)
-            alone = not text[: match.start()].strip() or not text[match.end() :].strip()
-            replacement = None if telling or not alone else ""
-        if replacement is not None:
-            kept.append(text[end : match.start()].rstrip(" \t"))
-            end = match.end()
-            if kept[-1] and not kept[-1].endswith("\n") and text[end : end + 1] not in ("", "\n", " "):
-                kept.append(" ")
-    kept.append(text[end:])
-    for found, problem in ((repositories, TWO_REPOSITORIES), (branches, TWO_BRANCHES)):
-        distinct = list(dict.fromkeys(name.lower() if found is repositories else name for name in found))
-        if len(distinct) > 1:
-            return Invalid(problem.format(first=_shown(found[0]), second=_shown(found[-1])))
-    rest = "".join(kept).strip()
-    repository, branch = next(iter(repositories), None), next(iter(branches), None)
-    return Task(rest, repository, branch) if rest else Empty(repository, branch)
+            alone = match.start() == first or match.end() == last
+            if (
+                alone
+                and not telling
+                and not _NEEDS_OBJECT.search(masked[max(0, match.start() - 20) : match.start()])
+            ):
+                self._cuts.append((match.start(), match.end()))
+        return repositories, branches
+
+    def _edges(self, masked: str) -> tuple[int, int]:
+        """Where the text begins and ends once selectors, but not addresses, are cut out of it."""
+        cuts = sorted(self._cuts)
+        first, last = 0, len(masked)
+        for start, end in cuts:
+            if not masked[first:start].strip():
+                first = max(first, end)
+        for start, end in reversed(cuts):
+            if not masked[end:last].strip():
+                last = min(last, start)
+        first += len(masked[first:]) - len(masked[first:].lstrip())
+        return first, len(masked[:last].rstrip())
 
 
-def _selectors(text: str, server_url: str) -> list[re.Match[str]]:
-    address = re.compile(rf"(?<![\w`/:=(]){re.escape(server_url.rstrip('/'))}/[^\s<>|)\]]+", re.IGNORECASE)
-    found = [*_SELECTOR.finditer(text), *address.finditer(text)]
-    return sorted(found, key=lambda match: match.start())
+def _bare(text: str) -> Command | None:
+    if len(text) > 20:
+        return None
+    match text.rstrip(" \t\n.!?…,;:").lower():
+        case "status":
+            return Status()
+        case "stop":
+            return Stop()
+        case "help":
+            return Help()
+    return None
 
 
-def _code_spans(text: str) -> list[tuple[int, int]]:
-    """Where selectors are only text: fenced blocks, code spans, quoted lines."""
-    spans: list[tuple[int, int]] = []
-    position, fence = 0, ""
-    for line in text.splitlines(keepends=True):
-        opening = _FENCE.match(line)
-        if fence or opening or line.lstrip().startswith(">"):
-            spans.append((position, position + len(line)))
-        if opening and not fence:
-            fence = opening[1] if line.count(opening[1]) % 2 else ""
-        elif opening and opening[1] == fence:
-            fence = ""
-        if not (fence or opening):
-            ticks = [index for index, letter in enumerate(line) if letter == "`"]
-            spans.extend(
-                (position + start, position + stop)
-                for start, stop in zip(ticks[::2], ticks[1::2], strict=False)
-            )
-        position += len(line)
-    return spans
+def _masked(text: str) -> str:
+    """The text with code and quoted lines blotted out, every character in its place."""
+    parts: list[str] = []
+    position = 0
+    for start, end in code_spans(text):
+        parts += (text[position:start], _blot(text[start:end]))
+        position = end
+    parts.append(text[position:])
+    return _QUOTED_LINE.sub(lambda match: _blot(match[0]), "".join(parts))
+
+
+def _blot(text: str) -> str:
+    return re.sub(r"[^\n]", "\0", text)
+
+
+def _named(given: str, server_url: str) -> str | None:
+    """The repository that `owner/name` or any of its addresses names."""
+    if (repository := _from_address(given, server_url)[0]) is not None:
+        return repository
+    host = server_url.rstrip("/").partition("://")[2]
+    for prefix in (f"git@{host}:", f"ssh://git@{host}/", f"{host}/"):
+        if given.lower().startswith(prefix.lower()):
+            given = given[len(prefix) :]
+            break
+    return _repository(given)
 
 
 def _repository(given: str) -> str | None:
-    match = _REPOSITORY.fullmatch(given.rstrip("/"))
-    if match is None:
+    owner, slash, name = given.rstrip("/").partition("/")
+    name = name.removesuffix(".git")
+    if not slash or len(owner) > _OWNER_LENGTH or not _OWNER.fullmatch(owner) or not _NAME.fullmatch(name):
         return None
-    owner, name = match[1], match[2].removesuffix(".git")
-    return f"{owner}/{name}" if name not in ("", ".", "..") and len(owner) <= 39 else None
+    return f"{owner}/{name}" if name not in (".", "..") else None
 
 
 def _from_address(given: str, server_url: str) -> tuple[str | None, str | None, bool]:
     """Repository and branch of an address, and whether the address also tells something (an issue, a file)."""
     prefix = server_url.rstrip("/") + "/"
-    if not given.lower().startswith(prefix.lower()):
+    if given[: len(prefix)].lower() != prefix.lower():
         return None, None, False
-    path = given[len(prefix) :].rstrip(".,;:!?'\"").split("#")[0].split("?")[0]
-    parts = [unquote(part) for part in path.split("/") if part]
-    repository = _repository("/".join(parts[:2])) if len(parts) >= 2 else None
+    path, _, fragment = given[len(prefix) :].partition("#")
+    parts = [unquote(part) for part in path.partition("?")[0].split("/") if part]
+    if len(parts) < 2 or parts[0].lower() in _PAGES:
+        return None, None, False
+    repository = _repository(f"{parts[0]}/{parts[1]}")
     if repository is None:
         return None, None, False
     branch = "/".join(parts[3:]) if len(parts) > 3 and parts[2] == "tree" else None
-    return repository, branch if branch and is_branch(branch) else None, len(parts) > 2 and branch is None
-
-
-def is_branch(name: str) -> bool:
-    """Whether git takes `name` for a branch (git-check-ref-format, `--branch`)."""
-    if not name or len(name) > 200 or name.startswith(("-", "/", ".")) or name.endswith(("/", ".", ".lock")):
-        return False
-    if any(bad in name for bad in ("..", "//", "@{", "/.", ".lock/")) or name == "@":
-        return False
-    return not re.search(r"[\x00-\x20\x7f~^:?*\[\\]", name)
+    if branch is not None and is_branch(branch):
+        return repository, branch, False
+    return repository, None, len(parts) > 2 or bool(fragment)
 
 
 def _shown(given: str) -> str:
     short = given if len(given) <= 80 else f"{given[:79]}…"
-    return short.replace("`", "'") or " "
+    return short.replace("`", "'").replace("\n", " ") or " "

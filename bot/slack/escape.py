@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import re
 
+from bot.markdown import code_spans
+
 JOINER = "\N{WORD JOINER}"  # takes no room and breaks no line
 
-_CONTROL = re.compile(r"<([^<>\n]{1,3000})>")
-_PING = re.compile(r"(?i)(@|&#0*64;|&#x0*40;|&commat;)(?=(?:channel|here|everyone)\b)")
-_ANGLE = re.compile(r"(?i)(<|&lt;|&#0*60;|&#x0*3c;)(?=[!@#])")
-_IMAGE = re.compile(r"!(?=\[)")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
+_CONTROL = re.compile(r"<([^<>\n]{1,3000})>|&(amp|lt|gt);")
+
+_AT = r"(?:@|&#0{0,6}64;|&#x0{0,6}40;|&commat;)"
+_PING = re.compile(rf"(?i)({_AT})(?=[*_~`]{{0,8}}(?:channel|here|everyone))")
+# What Slack or a browser would follow is taken whole, so that nothing is put into the middle of an address.
+_SEQUENCE = re.compile(
+    r"(?i)(?P<angle><|&lt;?|&#0{0,6}60;|&#x0{0,6}3c;)"
+    rf"(?=\\?(?:{_AT}|(?:!|&#0{{0,6}}33;|&#x0{{0,6}}21;|&excl;)(?!--|doctype\b|\[CDATA)"
+    r"|(?:#|&#0{0,6}35;|&#x0{0,6}23;|&num;)[a-z0-9]))"
+    rf"|(?P<address>https?://[^\s<>]+)|{_PING.pattern[4:].replace('(', '(?P<at>', 1)}"
+)
+_IMAGE = re.compile(r"\\[\s\S]|!+(?=\[)")
+_UNSHOWABLE = re.compile(
+    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|[@-_])?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def escape(text: str) -> str:
@@ -20,38 +36,68 @@ def escape(text: str) -> str:
 def plain_text(text: str, bot_user_id: str) -> str:
     """What a person typed: the first mention of the bot is removed, addresses and entities are as they were.
 
-    Slack: "Formatting text for app surfaces", retrieving messages.
+    Mentions and channels read `@name` and `#name`, or their id where Slack sends no name. Slack:
+    "Formatting text for app surfaces", retrieving messages.
     """
-    mention = re.compile(rf"[ \t]*<@{re.escape(bot_user_id)}(?:\|[^<>\n]*)?>[ \t]*[:,]?[ \t]*")
-    without = mention.sub(" ", text, count=1)
-    typed = _CONTROL.sub(_typed, without)
-    return typed.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+    mention = re.compile(
+        rf"(?P<line>^[ \t]*)?(?P<space>[ \t]*)<@{re.escape(bot_user_id)}(?:\|[^<>\n]*)?>(?:[ \t]*[:,])?[ \t]*",
+        re.MULTILINE,
+    )
+    without = mention.sub(lambda match: match["line"] if match["line"] is not None else " ", text, count=1)
+    return _CONTROL.sub(_typed, without).strip()
 
 
 def _typed(match: re.Match[str]) -> str:
-    target, _, label = match[1].partition("|")
-    if target.startswith("#"):
-        return f"#{label or target[1:]}"
-    if target.startswith("!"):
-        return f"@{label.lstrip('@') or target[1:].split('^')[0]}"
-    if target.startswith("@"):
-        return f"@{label or target[1:]}"
-    if "://" in target or target.startswith("mailto:"):
-        address = target.removeprefix("mailto:")
-        return (
-            address
-            if not label or label in (address, target) or address.endswith(label)
-            else f"{label} ({address})"
-        )
-    return match[0]
+    if match[2]:
+        return _ENTITIES[match[2]]
+    target, _, label = (_unescaped(part) for part in match[1].partition("|"))
+    if target.startswith("!date^"):
+        return label or target
+    if target.startswith(("#", "@", "!")):
+        mark = "#" if target.startswith("#") else "@"
+        return mark + (label.lstrip("@#") or target[1:].split("^")[-1])
+    if target.startswith(("mailto:", "tel:")):
+        return label or target.partition(":")[2]
+    if "://" not in target:
+        return f"<{_unescaped(match[1])}>"
+    if label and target.rstrip("/") == f"http://{label}".rstrip("/"):
+        return label  # Slack makes an address of whatever looks like one, `setup.py` for example
+    return f"{label} ({target})" if label and label not in target else target
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def printable(text: str) -> str:
+    """`text` without what no message can show: terminals' colours, control characters, halves of pairs."""
+    text = re.sub(r"\r\n?|[\x85\u2028\u2029]", "\n", text)
+    return _SURROGATE.sub("\ufffd", _UNSHOWABLE.sub("", text))
 
 
 def disarm(markdown: str) -> str:
     """Model text for a `markdown` block: it can ping nobody and load nothing, and reads the same.
 
-    A word joiner breaks every sequence that Slack would resolve (`<!here>`, `<@U…>`, `@channel`); images
-    become links.
+    A word joiner breaks every sequence that Slack would resolve (`<!here>`, `<@U…>`, `@channel`), in any
+    case and written with entities; inside an address, where it would lead elsewhere, such an `@` becomes
+    `%40`. Images outside code become links. Doing it twice changes nothing more.
     """
-    calm = _PING.sub(rf"\1{JOINER}", markdown)
-    calm = _ANGLE.sub(rf"\1{JOINER}", calm)
-    return _IMAGE.sub("", calm)
+    return _SEQUENCE.sub(_disarmed, _without_images(markdown))
+
+
+def _disarmed(match: re.Match[str]) -> str:
+    if match["address"]:
+        return _PING.sub("%40", match["address"])
+    return match[0] + JOINER
+
+
+def _without_images(markdown: str) -> str:
+    if "![" not in markdown:
+        return markdown
+    parts: list[str] = []
+    position = 0
+    for start, end in (*code_spans(markdown), (len(markdown), len(markdown))):
+        words = markdown[position:start]
+        parts += (_IMAGE.sub(lambda match: match[0] if match[0][0] == "\\" else "", words), markdown[start:end])
+        position = end
+    return "".join(parts)
