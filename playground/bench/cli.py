@@ -1,0 +1,84 @@
+"""The bench's commands. So far there is one: `run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from playground.bench.command import CommandFailed
+from playground.bench.floor import Floor
+from playground.bench.result import Result
+from playground.bench.task import TaskFailed, Tasks, script
+from playground.heddle import HeddleFailed
+from playground.town import REPOSITORY, Town
+
+IMAGE = "heddle-workspace:latest"
+INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure Heddle beside the bare steps, in one run, on this machine. Nothing leaves loopback."""
+
+
+@app.command("run")
+def run_tasks(
+    times: Annotated[int, typer.Option(min=1, max=100, help="Rounds that count, after one to warm up.")] = 5,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every measurement here as well.")
+    ] = None,
+) -> None:
+    """Time tasks from delivery to pull request, and the floor in turn with them."""
+    with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
+        raise typer.Exit(asyncio.run(_run(Path(folder), times, json_file)))
+
+
+async def _run(folder: Path, times: int, json_file: Path | None) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        result = await _measured(folder, times)
+    except asyncio.CancelledError:  # everything is removed by now
+        return INTERRUPTED
+    except (CommandFailed, HeddleFailed, TaskFailed, TimeoutError) as error:
+        typer.echo(f"The bench can't go on: {error}", err=True)
+        return 1
+    typer.echo("\n".join(result.lines()))
+    if json_file is not None:
+        await asyncio.to_thread(json_file.write_text, json.dumps(result.data(), indent=2) + "\n")
+    return 0
+
+
+async def _measured(folder: Path, times: int) -> Result:
+    load_before = os.getloadavg()[0]
+    heddle, steps, floor = list[dict[str, float]](), list[dict[str, float]](), list[dict[str, float]]()
+    async with Town(folder / "town", script=script()) as town:
+        await town.start_heddle()
+        tasks = Tasks(town, IMAGE)
+        typer.echo(f"Warming up, then {times} rounds …", err=True)
+        await tasks.measure()  # which also makes the mirror that the floor clones
+        mirror = folder / "town" / "data" / "mirrors" / f"{REPOSITORY}.git"
+        bare = Floor(
+            folder / "floor", docker_host=town.docker_host, image=IMAGE, mirror=mirror, script=script()
+        )
+        async with bare:
+            await bare.measure()
+            for number in range(1, times + 1):
+                floor.append(await bare.measure())
+                measured = await tasks.measure()
+                heddle.append(measured.moments)
+                steps.append(measured.steps)
+                typer.echo(f"Round {number} of {times}", err=True)
+    return Result(heddle, steps, floor, load_before, os.getloadavg()[0])
