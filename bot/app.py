@@ -21,7 +21,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.conversations import Conversations
 from bot.github.access import Access, AccountAccess, AppAccess
 from bot.github.forge import GitHubForge
-from bot.messages import QUEUE as MESSAGES_QUEUE
 from bot.messages import TRANSIENT, Messages
 from bot.platform import Platform
 from bot.reports import Reports
@@ -31,19 +30,16 @@ from bot.slack.edge import EVENTS_PATH, SlackEdge
 from bot.slack.platform import Slack
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
-from orchestrator.durability import Durability, QueueSpec, Underway
+from orchestrator.durability import Durability, Underway
 from orchestrator.gateway.credentials import CredentialKind, ModelCredential
 from orchestrator.gateway.server import Gateway
 from orchestrator.mirrors import Mirrors
 from orchestrator.persistence import persist
 from orchestrator.records import Records
 from orchestrator.redaction import Redactor
-from orchestrator.runs import QUEUE as RUNS_QUEUE
 from orchestrator.runs import RunOptions, Runs
 from web.server import Route, WebServer
 
-MESSAGES_AT_ONCE = 16
-POLLING_SECONDS = 0.05
 SWEEP_SECONDS = 60
 RATE_LIMIT_TRIES = 10
 SLACK_REFUSES = "{variable} is wrong: Slack refuses it ({error})."
@@ -120,7 +116,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             repositories=forge.repositories,
             default_repository=settings.heddle_repository,
             server_url=settings.github_server_url,
-            underway=underway,
+            redact=redactor,
         )
         stack.push_async_callback(messages.close)
 
@@ -142,12 +138,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
                 routes.append(Route("POST", EVENTS_PATH, edge.http))
 
         stack.push_async_callback(durability.close)
-        await durability.launch(
-            [
-                QueueSpec(MESSAGES_QUEUE, MESSAGES_AT_ONCE, POLLING_SECONDS),
-                QueueSpec(RUNS_QUEUE, settings.heddle_max_runs, POLLING_SECONDS),
-            ]
-        )
+        durability.launch()
         await messages.recover()
         scheduler = AsyncIOScheduler()
         scheduler.add_job(
@@ -180,6 +171,7 @@ def _run_options(settings: Settings) -> RunOptions:
     return RunOptions(
         deployment=settings.heddle_deployment,
         image=settings.heddle_image,
+        at_once=settings.heddle_max_runs,
         limits=Limits(settings.heddle_memory, settings.heddle_cpus, settings.heddle_pids),
         seconds=settings.heddle_run_minutes * 60,
         environment=environment,

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
 from aiohttp import ClientError
-from dbos import DBOS, DBOSConfiguredInstance
 from slack_sdk.errors import SlackClientError
 
 from bot import wording
 from bot.commands import Command, Empty, Help, Invalid, Status, Stop, Task, Use, parse
 from bot.conversations import Conversation, Conversations, Incoming, Message, MessageKind, MessageState
 from bot.platform import Platform
-from orchestrator.durability import Underway, enqueue
 from orchestrator.forge import ForgeError
+from orchestrator.lanes import Lanes
 from orchestrator.persistence import persist
 from orchestrator.records import FollowUp, Records, RunRequest
 from orchestrator.runs import Runs
 
-QUEUE = "messages"
+AT_ONCE = 16  # messages of different conversations
 
 # What the other side of a connection may answer by itself a moment later.
 TRANSIENT = (ClientError, SlackClientError, TimeoutError, OSError)
@@ -29,9 +28,12 @@ TRANSIENT = (ClientError, SlackClientError, TimeoutError, OSError)
 log = structlog.get_logger(__name__)
 
 
-@DBOS.dbos_class()
-class Messages(DBOSConfiguredInstance):
-    """Takes what people say and does what they ask."""
+class Messages:
+    """Takes what people say and does what they ask.
+
+    A message's row is its place in the queue: stored as received before the delivery is acknowledged, and
+    marked as handled after everything that it asks for is durable itself. Handling may be repeated.
+    """
 
     def __init__(
         self,
@@ -43,9 +45,8 @@ class Messages(DBOSConfiguredInstance):
         repositories: Callable[[], Awaitable[list[str]]],
         default_repository: str | None,
         server_url: str,
-        underway: Underway,
+        redact: Callable[[str], str],
     ) -> None:
-        super().__init__(config_name="messages")
         self._conversations = conversations
         self._records = records
         self._runs = runs
@@ -53,8 +54,11 @@ class Messages(DBOSConfiguredInstance):
         self._repositories = repositories
         self._default_repository = default_repository
         self._server_url = server_url
-        self._underway = underway
+        self._redact = redact
+        self._lanes = Lanes(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._handling: set[str] = set()  # ids of messages
+        self._newest: dict[str, asyncio.Task[None]] = {}  # the last message's task of each conversation
 
     async def receive(self, incoming: Incoming) -> None:
         """Store a delivery; once this returns it may be acknowledged. Its handling goes on by itself."""
@@ -63,9 +67,10 @@ class Messages(DBOSConfiguredInstance):
             self._dispatch(message)
 
     async def recover(self) -> None:
-        """Take up the messages that were stored, but not handed on before Heddle ended."""
+        """Take up the messages that were stored and not handled, because Heddle ended or something failed."""
         for message in await self._conversations.unhandled():
-            self._dispatch(message)
+            if message.id not in self._handling:
+                self._dispatch(message)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -73,16 +78,30 @@ class Messages(DBOSConfiguredInstance):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _dispatch(self, message: Message) -> None:
+        conversation = message.conversation.id
         self._own(self._notice(message), f"notice {message.id}")
-        self._own(
-            enqueue(QUEUE, self.handle, f"message-{message.id}", message.conversation.id, message.id),
-            f"enqueue {message.id}",
-        )
+        before = self._newest.get(conversation)
+        self._handling.add(message.id)
+        self._newest[conversation] = self._own(self._in_turn(before, message), f"message {message.id}")
 
-    def _own(self, work: Any, name: str) -> None:
+    async def _in_turn(self, before: asyncio.Task[None] | None, message: Message) -> None:
+        """Handle a message once the conversation's earlier ones are done with."""
+        conversation = message.conversation.id
+        try:
+            if before is not None:
+                await asyncio.wait({before})
+            async with self._lanes.slot():
+                await persist(f"handling message {message.id}", lambda: self._handle(message), on=TRANSIENT)
+        finally:
+            self._handling.discard(message.id)
+            if self._newest.get(conversation) is asyncio.current_task():
+                del self._newest[conversation]
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._disown)
+        return task
 
     def _disown(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -95,14 +114,6 @@ class Messages(DBOSConfiguredInstance):
             await self._platform(message.conversation).seen(message)
         except TRANSIENT as error:
             log.warning("could not react", message=message.id, error=repr(error))
-
-    @DBOS.workflow()
-    async def handle(self, message_id: str) -> None:
-        """Do what a message asks for. Everything it does is keyed by the message, so it may be repeated."""
-        with self._underway:
-            message = await self._conversations.message(message_id)
-            if message.state is MessageState.RECEIVED:
-                await persist(f"handling message {message_id}", lambda: self._handle(message), on=TRANSIENT)
 
     async def _handle(self, message: Message) -> None:
         try:
@@ -247,7 +258,7 @@ class Messages(DBOSConfiguredInstance):
 
     async def _say(self, message: Message, text: str) -> None:
         platform = self._platform(message.conversation)
-        await platform.say(message.conversation, f"answer:{message.id}", text)
+        await platform.say(message.conversation, f"answer:{message.id}", self._redact(text))
 
     def _platform(self, conversation: Conversation) -> Platform:
         return self._platforms[conversation.platform]

@@ -7,22 +7,12 @@ import contextvars
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 # DBOS takes up only workflows of its own version: a fixed one lets an upgraded Heddle go on with older runs.
 VERSION = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSpec:
-    """A queue whose workflows run one at a time in each partition, `at_once` of them in this process."""
-
-    name: str
-    at_once: int
-    polling_seconds: float
 
 
 class Underway:
@@ -69,41 +59,29 @@ class Durability:
         logging.getLogger("dbos").setLevel(logging.ERROR)
         self._dbos = DBOS(config=config)
 
-    async def launch(self, queues: list[QueueSpec]) -> None:
-        """Make the queues and take up what is unfinished."""
+    def launch(self) -> None:
+        """Bring DBOS's tables up to date and take up what is unfinished. Blocks for some milliseconds."""
         DBOS.launch()
-        for queue in queues:
-            await DBOS.register_queue_async(
-                queue.name,
-                worker_concurrency=queue.at_once,
-                partition_concurrency=1,
-                polling_interval_sec=queue.polling_seconds,
-                on_conflict="always_update",
-            )
 
     async def close(self) -> None:
-        """Stop taking up workflows; those that are under way go on at the next launch."""
+        """Break off what is under way; it goes on at the next launch."""
         await self._underway.cancel()
         await asyncio.to_thread(DBOS.destroy)
         # DBOS had made its own pool the loop's; what is closed after it needs threads as well.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
-async def enqueue(
-    queue: str,
-    workflow: Callable[..., Coroutine[Any, Any, None]],
-    workflow_id: str,
-    partition: str,
-    *arguments: str,
+async def begin(
+    workflow: Callable[..., Coroutine[Any, Any, None]], workflow_id: str, *arguments: str
 ) -> None:
-    """Put a workflow into a queue, once however often this is called with the same id.
+    """Start a workflow, once however often this is called with the same id. Returns when that is durable.
 
     It runs in a context of its own: inside a step it would otherwise count as a child of that step's workflow,
     and a step that is repeated would not find the child that it expects.
     """
 
-    async def put() -> None:
-        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=partition):
-            await DBOS.enqueue_workflow_async(queue, workflow, *arguments)
+    async def start() -> None:
+        with SetWorkflowID(workflow_id):
+            await DBOS.start_workflow_async(workflow, *arguments)
 
-    await asyncio.create_task(put(), context=contextvars.Context())
+    await asyncio.create_task(start(), context=contextvars.Context())

@@ -104,6 +104,14 @@ class Records:
         async with self._database.read() as session:
             return [await _run(session, row) for row in await session.scalars(query)]
 
+    async def is_only_run(self, run: Run) -> bool:
+        """Whether its workspace has never had another run."""
+        async with self._database.read() as session:
+            count = await session.scalar(
+                sa.select(sa.func.count()).where(RunRow.workspace_id == run.workspace.id)
+            )
+            return count == 1
+
     async def save(self, run_id: str, *, state: RunState, report: Report | None = None) -> None:
         """Keep where a run is, and its report once it has an end."""
         values: dict[str, object] = {"state": state.value}

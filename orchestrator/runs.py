@@ -17,11 +17,12 @@ from dbos import DBOS, DBOSConfiguredInstance
 from orchestrator import problems, pull_request
 from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
-from orchestrator.durability import Underway, enqueue
+from orchestrator.durability import Underway, begin
 from orchestrator.following import Followed, Following
 from orchestrator.forge import Forge, ForgeError
 from orchestrator.gateway.door import Door
 from orchestrator.gateway.server import Gateway
+from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirror, Mirrors, RepositoryMissing, RepositoryUnreachable
 from orchestrator.persistence import persist
 from orchestrator.records import FollowUp, Records, RunRequest
@@ -29,9 +30,7 @@ from orchestrator.report import Problem, Report, RunState
 from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
-QUEUE = "runs"
 OPENING = "Opening the pull request"
-POLLING_SECONDS = 0.1
 AUTHOR = {"name": "Heddle", "email": "heddle@users.noreply.github.com"}
 
 S = TypeVar("S")
@@ -46,6 +45,7 @@ class RunOptions:
 
     deployment: str  # the value of the label by which this Heddle knows its own containers and volumes
     image: str
+    at_once: int  # runs that may work at a time
     limits: Limits
     seconds: int  # after which a run is ended
     environment: Mapping[str, str]
@@ -80,13 +80,14 @@ class Runs(DBOSConfiguredInstance):
         self._options = options
         self._underway = underway
         self._following = Following(engine)
+        self._lanes = Lanes(options.at_once)
 
     async def begin(self, request: RunRequest) -> Run:
         """Start the run of a message, once however often this is called for that message."""
         run = await self._records.create_run(request)
         if not run.state.ended:
             self._watcher.changed(run.conversation_id, run.first_report())
-            await enqueue(QUEUE, self.execute, f"run-{run.id}", run.workspace.id, run.id)
+            await begin(self.execute, f"run-{run.id}", run.id)
         return run
 
     async def say(self, follow_up: FollowUp) -> bool:
@@ -112,33 +113,43 @@ class Runs(DBOSConfiguredInstance):
     async def execute(self, run_id: str) -> None:
         """The whole of a run. Killed at any point, it goes on from the step that it was in."""
         with self._underway:
-            await self._start(run_id)
-            head = await self._follow(run_id)
-            await self._publish(run_id, head)
-            await self._collect(run_id)
-            await self._tell(run_id)
-            await self._remove(run_id)
+            run = await self._records.run(run_id)
+            async with self._lanes.lane(run.workspace.id):
+                async with self._lanes.slot():
+                    started = await self._start(run_id)
+                    head = await self._follow(run_id)
+                    await self._publish(run_id, head)
+                    await self._collect(run_id)
+                await self._tell(run_id)
+                await self._remove(run_id, started)
             await self._carry_on(run_id)
 
     @DBOS.step()
-    async def _start(self, run_id: str) -> None:
+    async def _start(self, run_id: str) -> bool:
+        """Whether the container may have been started: only if not, its volume can hold no work of this run."""
         run = await self._records.run(run_id)
         if run.state.ended:
-            return
+            return True
         if run.stop_requested:
             await self._end(run, replace(run.first_report(), state=RunState.STOPPED))
-            return
+            return False
         await self._records.save(run_id, state=RunState.STARTING)
         self._watcher.changed(run.conversation_id, replace(run.first_report(), state=RunState.STARTING))
+        prepared = False
         try:
-            problem = await self._start_container(run)
+            problem = await self._prepare(run)
+            prepared = problem is None
+            if prepared:
+                await self._engine.start(run.container)
         except Exception as error:  # whatever it was, the person who asked is told
             log.warning("run could not start", run=run_id, error=self._redact(repr(error)))
             problem = problems.of_start(error, repository=run.workspace.repository, run_id=run_id)
         if problem is not None:
             await self._fail(run, run.first_report(), problem)
+        return prepared
 
-    async def _start_container(self, run: Run) -> Problem | None:
+    async def _prepare(self, run: Run) -> Problem | None:
+        """Have a container that is ready to be started, or was started by an earlier attempt."""
         workspace = run.workspace
         mirror_path, sockets, _ = await asyncio.gather(
             self._mirrors.prepare(workspace.repository),
@@ -161,13 +172,12 @@ class Runs(DBOSConfiguredInstance):
             self._engine.ensure_container(spec), self._mirrors.refresh(workspace.repository)
         )
         if container.state != "created":
-            return None  # an earlier attempt got this far
+            return None
         problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
         if problem is not None:
             return problem
         base = await self._settle_base(run, mirror)
         await self._engine.put(run.container, "/workspace", self._files(run, base))
-        await self._engine.start(run.container)
         return None
 
     async def _settle_base(self, run: Run, mirror: Mirror) -> str:
@@ -318,10 +328,15 @@ class Runs(DBOSConfiguredInstance):
         )
 
     @DBOS.step()
-    async def _remove(self, run_id: str) -> None:
+    async def _remove(self, run_id: str, started: bool) -> None:
         run = await self._records.run(run_id)
         await persist(f"removing container {run.container}", lambda: self._engine.remove(run.container))
         await self._gateway.close(run.workspace.id)
+        if not started and await self._records.is_only_run(run):
+            await persist(
+                f"removing volume {run.workspace.volume}",
+                lambda: self._engine.remove_volume(run.workspace.volume),
+            )
 
     @DBOS.step()
     async def _carry_on(self, run_id: str) -> None:

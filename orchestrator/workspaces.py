@@ -11,6 +11,8 @@ from orchestrator.report import Report, RunState
 
 DEPLOYMENT_LABEL = "heddle.deployment"
 SLUG_LENGTH = 32
+# Of an address, only the end tells what a task is about: `issues/3`.
+_ADDRESS = re.compile(r"https?://(?:[^\s/]*/)*?([^\s/]*/?[^\s/]*)(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,12 @@ def new_id() -> str:
 
 def branch_name(task: str, workspace_id: str) -> str:
     """`heddle/<slug>-<short id>`: readable, unique, and valid for git whatever the task says."""
-    ascii_text = unicodedata.normalize("NFKD", task[:400]).encode("ascii", "ignore").decode()
+    told = _ADDRESS.sub(r" \1 ", task[:2_000]).replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    ascii_text = unicodedata.normalize("NFKD", told).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", ascii_text.lower())
-    slug = ""
-    for word in words:
-        if len(slug) + len(word) + 1 > SLUG_LENGTH:
+    slug = words[0][:SLUG_LENGTH] if words else "task"
+    for word in words[1:]:
+        if len(slug) + 1 + len(word) > SLUG_LENGTH:
             break
-        slug = f"{slug}-{word}" if slug else word
-    slug = slug or (words[0][:SLUG_LENGTH] if words else "task")
+        slug = f"{slug}-{word}"
     return f"heddle/{slug}-{workspace_id[:6]}"

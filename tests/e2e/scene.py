@@ -78,6 +78,12 @@ class Scene:
     async def no_container(self, seconds: float = 30.0) -> None:
         await self._poll(lambda names: not names, seconds, every=True)
 
+    async def no_volume(self, seconds: float = 30.0) -> None:
+        """Wait until no volume is left, as after a run that had nothing to keep."""
+        async with asyncio.timeout(seconds):
+            while await self.volumes():
+                await asyncio.sleep(0.05)
+
     async def started(self, since: float) -> list[str]:
         """The names of containers of this Heddle that were started since a time, once for each start."""
         return await run(

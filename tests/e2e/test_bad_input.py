@@ -29,6 +29,7 @@ async def test_repository_that_does_not_exist(scene: Scene) -> None:
     shown = await failed(scene, await scene.mention("fix it", repository="acme/nothing"))
     assert "I can't find `acme/nothing`" in shown
     assert "repo:owner/name" in shown
+    await scene.no_volume()
 
 
 async def test_repository_that_may_not_be_read(scene: Scene) -> None:
@@ -42,6 +43,7 @@ async def test_branch_that_does_not_exist(scene: Scene) -> None:
     shown = await failed(scene, await scene.mention("branch:release/9 fix it"))
     assert "has no branch `release/9`" in shown
     assert "`main`" in shown
+    await scene.no_volume()
 
 
 async def test_empty_repository(scene: Scene) -> None:
