@@ -80,7 +80,15 @@ class Mirrors:
         except GitError as error:
             raise _explained(error) from error
         named = _SYMREF.search(head)
-        return Mirror(path, named.group(1) if named else None, frozenset(listed.split()))
+        default = named.group(1) if named else None
+        if default is not None and default != await self.last_default(repository):
+            await git("symbolic-ref", "HEAD", f"refs/heads/{default}", cwd=path)
+        return Mirror(path, default, frozenset(listed.split()))
+
+    async def last_default(self, repository: str) -> str:
+        """The default branch as of the last refresh, a guess before the first one. The folder must be there."""
+        head = await asyncio.to_thread((self.path(repository) / "HEAD").read_text)
+        return head.strip().removeprefix("ref: refs/heads/")
 
     async def remote_head(self, repository: str, branch: str) -> str | None:
         """The SHA that the code host has for a branch, None when it has no such branch.

@@ -167,18 +167,28 @@ class Runs(DBOSConfiguredInstance):
             labels=run.labels(self._options.deployment),
             environment=self._options.environment,
         )
-        # Creating the container and refreshing the mirror take about as long as each other.
-        container, mirror = await _both(
-            self._engine.ensure_container(spec), self._mirrors.refresh(workspace.repository)
+        # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
+        guess = workspace.base or await self._mirrors.last_default(workspace.repository)
+        created, mirror = await _both(
+            self._make_ready(run, spec, guess), self._mirrors.refresh(workspace.repository)
         )
-        if container.state != "created":
+        if not created:
             return None
         problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
         if problem is not None:
             return problem
         base = await self._settle_base(run, mirror)
-        await self._engine.put(run.container, "/workspace", self._files(run, base))
+        if base != guess:
+            await self._engine.put(run.container, "/workspace", self._files(run, base))
         return None
+
+    async def _make_ready(self, run: Run, spec: ContainerSpec, base: str) -> bool:
+        """Create the container and put the run's files into its volume; False when it was started before."""
+        container = await self._engine.ensure_container(spec)
+        if container.state != "created":
+            return False
+        await self._engine.put(run.container, "/workspace", self._files(run, base))
+        return True
 
     async def _settle_base(self, run: Run, mirror: Mirror) -> str:
         base = run.workspace.base or mirror.default_branch

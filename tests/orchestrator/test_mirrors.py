@@ -42,6 +42,13 @@ async def test_refresh_downloads_only_what_is_new(github: GitHubStandIn, mirrors
     assert github.bytes_sent(REPOSITORY) - whole < 10_000
 
 
+async def test_default_branch_is_remembered(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    name = "acme/other-default"
+    await github.create_repository(name, files={"a": "a"}, default_branch="trunk")
+    await mirrors.refresh(name)
+    assert await mirrors.last_default(name) == "trunk"
+
+
 async def test_refreshes_at_once_do_not_disturb_each_other(mirrors: Mirrors) -> None:
     results = await asyncio.gather(*(mirrors.refresh(REPOSITORY) for _ in range(6)))
     assert {result.default_branch for result in results} == {"main"}
