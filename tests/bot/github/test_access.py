@@ -16,7 +16,8 @@ from bot.github.access import RENEW_SECONDS, AppAccess
 from orchestrator.forge import ForgeError
 
 API = "https://github.example.org/api/v3"
-TOKENS = f"{API}/app/installations/7/access_tokens"
+ASKED = "https://github.example.org:443/api/v3"  # how PyGithub writes it
+TOKENS = f"{ASKED}/app/installations/7/access_tokens"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def key() -> str:
 @pytest.fixture
 def api() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.get(f"{API}/repos/acme/tally/installation", json={"id": 7, "app_id": 12})
+        mock.get(f"{ASKED}/repos/acme/tally/installation", json={"id": 7, "app_id": 12})
         yield mock
 
 
