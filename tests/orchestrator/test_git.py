@@ -1,0 +1,49 @@
+"""git as Heddle runs it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from orchestrator.git import GitError, git
+
+
+async def test_output_is_returned(tmp_path: Path) -> None:
+    await git("init", "--quiet", "-b", "main", cwd=tmp_path)
+    assert (await git("branch", "--show-current", cwd=tmp_path)).strip() == "main"
+
+
+async def test_failure_carries_what_git_said(tmp_path: Path) -> None:
+    with pytest.raises(GitError) as error:
+        await git("rev-parse", "HEAD", cwd=tmp_path)
+    assert "not a git repository" in str(error.value)
+
+
+async def test_token_goes_to_its_address_only_and_to_no_command_line(tmp_path: Path) -> None:
+    url = "https://git.example.org/a/b.git"
+    shown = await git(
+        "config", "--get-urlmatch", "http.extraHeader", url, cwd=tmp_path, url=url, token="t0ken-value"
+    )
+    assert shown.strip() == f"Authorization: Basic {base64.b64encode(b'x-access-token:t0ken-value').decode()}"
+    with pytest.raises(GitError):  # no such setting for another address
+        await git(
+            "config",
+            "--get-urlmatch",
+            "http.extraHeader",
+            "https://other.example.org/",
+            cwd=tmp_path,
+            url=url,
+            token="t",
+        )
+
+
+async def test_settings_of_the_environment_do_not_leak_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "somebody else")
+    listed = await git("config", "--list", cwd=tmp_path)
+    assert "somebody else" not in listed
