@@ -21,7 +21,7 @@ async def persist(
     What has been persisted must be safe to repeat.
     """
     async for attempt in AsyncRetrying(
-        wait=wait_exponential_jitter(initial=0.5, max=LONGEST_PAUSE),
+        wait=wait_exponential_jitter(multiplier=0.5, max=LONGEST_PAUSE),
         stop=stop_after_delay(GIVE_UP),
         retry=retry_if_exception_type(on),
         reraise=True,
