@@ -299,7 +299,7 @@ async def test_a_push_counts_though_its_client_left(
     )
     async with asyncio.timeout(5):
         # No notice would be quick enough: the client has to leave before git answers.
-        while stand_in.bytes_received(WIDGETS) < len(body):  # noqa: ASYNC110
+        while stand_in.bytes_received(WIDGETS) < len(body):
             await asyncio.sleep(0)
     writer.transport.abort()
     await stand_in.wait_for(lambda: stand_in.pull_requests(WIDGETS)[0].state == "closed")
