@@ -62,12 +62,17 @@ start_daemon() {
         if engine_answers || may_not_use; then
             return
         fi
-        daemon_lives "$pidfile" || break
+        process_lives "$(<"$pidfile")" || break
         sleep 0.2
     done
     tail -n 12 "$log"
     fail "dockerd did not start." \
         "Inside a container it needs --privileged. Or set DOCKER_HOST to a Docker Engine that runs elsewhere."
+}
+
+# Whatever its name: just after the start it is still the shell that becomes dockerd. A zombie does not live.
+process_lives() {
+    grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
 }
 
 # By its name too: after a restart of the machine the number may be another program's.
