@@ -85,7 +85,8 @@ _LOOSE_REPOSITORY = re.compile(
 _AROUND = "`*_\"'<>()[],;"
 _AFTER = ".:!?" + _AROUND
 _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
-_USE = re.compile(r"use\s+(?:repo[:=])?(\S+)", re.IGNORECASE)
+_USE = re.compile(r"use\s+(?:repo[:=])?(?P<given>\S+)", re.IGNORECASE)
+_WHOLE: dict[str, Command] = {"status": Status(), "stop": Stop(), "help": Help()}
 _LONGEST_BARE = 300  # characters; a message that is only `use owner/name` is shorter
 # Words that need what follows them, so that an address stays: "fix the typo in https://…".
 _NEEDS_OBJECT = re.compile(
@@ -100,17 +101,17 @@ def parse(text: str, *, server_url: str = "https://github.com") -> Command:
     lines; an address of the server names a repository, too, and is cut out where it stands alone at the
     beginning or the end. An address of an issue, a pull request or a file stays: it tells something.
     """
-    used = _USE.fullmatch(text.strip().rstrip(".!")) if len(text) < _LONGEST_BARE else None
-    if used is not None and "/" in used[1]:
-        repository = _named(used[1], server_url)
-        return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=_shown(used[1])))
+    bare = text.strip().rstrip(_AFTER) if len(text) < _LONGEST_BARE else ""
+    if (whole := _WHOLE.get(bare.lower())) is not None:
+        return whole
+    if (used := _USE.fullmatch(bare)) is not None:
+        given = used["given"].strip(_AROUND)
+        repository = _named(given, server_url)
+        return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=_shown(given)))
     found = _Found(text, server_url)
     if found.problem is not None:
         return Invalid(found.problem)
     rest = found.rest()
-    bare = _bare(rest)
-    if bare is not None:
-        return bare
     return Task(rest, found.repository, found.branch) if rest else Empty(found.repository, found.branch)
 
 
@@ -197,7 +198,8 @@ class _Found:
     def _addresses(self, masked: str) -> tuple[list[str], list[str]]:
         repositories: list[str] = []
         branches: list[str] = []
-        pattern = re.compile(rf"(?<![\w:=]){re.escape(self.server_url.rstrip('/'))}/[^\s<>|\"'`)\]]+", re.I)
+        start = _address_start(self.server_url).pattern
+        pattern = re.compile(rf"(?<![\w:=./@-]){start}[^\s<>|\"'`)\]]+", re.IGNORECASE)
         matches = list(pattern.finditer(masked))
         first, last = self._edges(masked)
         for match in matches:
@@ -233,19 +235,6 @@ class _Found:
         return first, len(masked[:last].rstrip())
 
 
-def _bare(text: str) -> Command | None:
-    if len(text) > 20:
-        return None
-    match text.rstrip(" \t\n.!?…,;:").lower():
-        case "status":
-            return Status()
-        case "stop":
-            return Stop()
-        case "help":
-            return Help()
-    return None
-
-
 def _masked(text: str) -> str:
     """The text with code and quoted lines blotted out, every character in its place."""
     parts: list[str] = []
@@ -265,8 +254,8 @@ def _named(given: str, server_url: str) -> str | None:
     """The repository that `owner/name` or any of its addresses names."""
     if (repository := _from_address(given, server_url)[0]) is not None:
         return repository
-    host = server_url.rstrip("/").partition("://")[2]
-    for prefix in (f"git@{host}:", f"ssh://git@{host}/", f"{host}/"):
+    host = server_url.rstrip("/").rpartition("://")[2]
+    for prefix in (f"git@{host}:", f"ssh://git@{host}/"):
         if given.lower().startswith(prefix.lower()):
             given = given[len(prefix) :]
             break
@@ -281,12 +270,18 @@ def _repository(given: str) -> str | None:
     return f"{owner}/{name}" if name not in (".", "..") else None
 
 
+def _address_start(server_url: str) -> re.Pattern[str]:
+    """What every address on the server begins with, the scheme optional, as people type it."""
+    host = server_url.rstrip("/").rpartition("://")[2]
+    return re.compile(rf"(?:https?://)?(?:www\.)?{re.escape(host)}/", re.IGNORECASE)
+
+
 def _from_address(given: str, server_url: str) -> tuple[str | None, str | None, bool]:
     """Repository and branch of an address, and whether the address also tells something (an issue, a file)."""
-    prefix = server_url.rstrip("/") + "/"
-    if given[: len(prefix)].lower() != prefix.lower():
+    begins = _address_start(server_url).match(given)
+    if begins is None:
         return None, None, False
-    path, _, fragment = given[len(prefix) :].partition("#")
+    path, _, fragment = given[begins.end() :].partition("#")
     parts = [unquote(part) for part in path.partition("?")[0].split("/") if part]
     if len(parts) < 2 or parts[0].lower() in _PAGES:
         return None, None, False

@@ -16,7 +16,7 @@ _LONGEST_SPAN = 400  # characters of an unfinished span that a cut gives up; bey
 _NEWLINE = re.compile(r"\r\n?")
 _BLANK = re.compile(r"\n*+")
 _TICKS = re.compile(r"`+")
-_INLINE = re.compile(r"\\[\s\S]|`+|\*\*|__|~~|!?\[|\]\(")
+_INLINE = re.compile(r"\\[\s\S]|`+|\*{1,3}|_{1,3}|~~|!?\[|\]\(")
 _FENCE_LINE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}(?=[^`\n]*$)|~{3,})", re.MULTILINE)
 
 
@@ -159,8 +159,9 @@ def _ticked(line: str) -> list[tuple[int, int]]:
 def _one_line(words: str, limit: int) -> str:
     if len(words) <= limit:
         return words
-    end = _before_open_span(words, 0, _at_word(words, whole_characters(words, limit - 1)))
-    return words[: end or whole_characters(words, limit - 1)].rstrip() + ELLIPSIS
+    end = _at_word(words, whole_characters(words, limit - 1))
+    before = _before_open_span(words, 0, end)
+    return words[: before if before > limit // 2 else end].rstrip() + ELLIPSIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,9 @@ def _head(parser: MarkdownIt, text: str, room: int, least: int = 0, *, fences: b
         if fence is None:
             if ending.words is not None and end < len(text):
                 before = _before_open_span(kept, max(ending.words, least), len(kept))
-                if (least + room) // 2 < before < len(kept):
+                # Little may be lost for a mark that perhaps was text; half a link shows its address.
+                enough = least if "](" in kept[before:] else (least + room) // 2
+                if enough < before < len(kept):
                     end = before
                     continue
             return _Head(end)
@@ -256,8 +259,9 @@ def _head(parser: MarkdownIt, text: str, room: int, least: int = 0, *, fences: b
             continue
         if excess > 0:
             shorter = len(kept) - excess
-            line = kept.rfind("\n", max(fence.content, least), shorter + 1)
-            end = line if line > least else whole_characters(kept, shorter, least)
+            begin = max(fence.content, least)
+            line = kept.rfind("\n", begin, shorter + 1)
+            end = line if kept[begin : max(line, begin)].strip() else whole_characters(kept, shorter, least)
             end = min(end, shorter) if shorter > fence.content else fence.start
             continue
         if _ending(parser, kept + closing).fence is not None:
@@ -356,7 +360,7 @@ def _before_open_span(text: str, start: int, end: int) -> int:
             brackets = brackets[:-1]
         elif token in opened:
             del opened[token]
-        elif text[position : position + 1].strip():
+        elif text[position : position + 1].strip() and not text[max(at - 1, start) : at].isalnum():
             opened[token] = at
     if brackets and "]" in text[brackets[-1] : end]:
         brackets = []  # they stand around words and are no link

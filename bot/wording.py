@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.markdown import first_line
 from orchestrator.report import Diffstat, Report, RunState
 from orchestrator.workspaces import Run
 
 HELP = """\
-*Tell me what to do and I'll do it in a repository.* I work in a container of my own, on a branch of my own, \
+**Tell me what to do and I'll do it in a repository.** I work in a container of my own, on a branch of my own, \
 and come back with a pull request.
 
-• `@heddle fix the flaky login test` – starts a run
-• `repo:owner/name` or a GitHub address in the message – says where; `branch:name` – from which branch
-• `use owner/name` – the repository of this channel, where a message names none
-• a reply in the thread – goes to the run that is working, or starts the next one on the same branch
-• `status` – what is going on here; `stop` – ends the run and keeps its work; `help` – this text"""
+- `@heddle fix the flaky login test` starts a run
+- `repo:owner/name` or a GitHub address in the message says where; `branch:name` says from which branch
+- `use owner/name` sets the repository of this channel, for messages that name none
+- a reply in the thread goes to the run that is working, or starts the next one on the same branch
+- `status` tells what is going on here; `stop` ends the run and keeps its work; `help` shows this text"""
 EMPTY_TASK = (
-    "What should I do? Mention me with a task, for example `@heddle fix the failing test in acme/widgets`, "
+    "What should I do? Mention me with a task, for example `@heddle repo:acme/widgets fix the failing test`, "
     "or say `help`."
 )
 REPOSITORY_NOTED = "OK, this thread is about `{repository}`. What should I do there?"
@@ -43,12 +44,17 @@ STATES = {
 
 def duration(seconds: float) -> str:
     """`42 s`, `1 min 5 s`, `2 h 3 min`."""
-    whole = max(0, int(seconds))
+    whole = int(seconds) if 0 < seconds < 1e10 else 0
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def minutes(seconds: float) -> str:
+    """`3 min`, `2 h 3 min`, "" within the first minute: for what should not change with every look."""
+    return duration(seconds - seconds % 60).removesuffix(" 0 s") if 60 <= seconds < 1e10 else ""
 
 
 def count(number: int, noun: str) -> str:
@@ -70,18 +76,17 @@ def figures(report: Report, now: float) -> str:
     parts.append(duration(report.elapsed(now)))
     if report.turns is not None:
         parts.append(count(report.turns, "turn"))
-    if report.cost_usd is not None:
+    if report.cost_usd is not None and 0 <= report.cost_usd < 1e9:
         parts.append(f"${report.cost_usd:,.2f}")
     return " · ".join(parts)
 
 
 def status(here: Sequence[Run], live: Sequence[Run]) -> str:
     """What runs in a conversation, and how many elsewhere. `here` is newest first."""
-    lines = [_line(run) for run in here] or [NOTHING_HERE]
-    elsewhere = len([run for run in live if run.id not in {mine.id for mine in here}])
-    if elsewhere:
-        lines.append(f"{count(elsewhere, 'other run')} in other conversations.")
-    return "\n".join(lines)
+    listed = "\n".join(map(_line, here)) or NOTHING_HERE
+    mine = {run.id for run in here}
+    elsewhere = len([run for run in live if run.id not in mine])
+    return f"{listed}\n\n{count(elsewhere, 'other run')} in other conversations." if elsewhere else listed
 
 
 def _line(run: Run) -> str:
@@ -89,6 +94,5 @@ def _line(run: Run) -> str:
     report = run.report
     if report is not None and report.pull_request is not None:
         state += f": [#{report.pull_request.number}]({report.pull_request.url})"
-    task = " ".join(run.task.split())
-    shown = task if len(task) <= 80 else f"{task[:79]}…"
-    return f"• {state} · `{run.workspace.repository}` · {shown.replace('`', chr(39))}"
+    shown = first_line(run.task, 80)
+    return f"- {state} · `{run.workspace.repository}` · {shown.replace('`', chr(39))}"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LIMIT = 8_000  # characters; Claude Code passes on about 9,000 of what its start hook prints
+from bot.markdown import first_line, truncate
+from bot.slack.escape import printable
+
+LIMIT = 8_000  # characters of posts; Claude Code passes on about 9,000 of what its start hook prints
+POST_LENGTH = 3_000
+NAME_LENGTH = 80
 
 WHO = "You work on a task that {author} gave in Slack{place}."
 BEFORE = (
@@ -25,17 +30,23 @@ class Line:
 
 def render_context(author: str, channel: str, lines: Sequence[Line]) -> str:
     """The context as markdown, the newest posts kept where there is not room for all."""
-    head = WHO.format(author=author, place=f", channel #{channel}" if channel else "")
+    place = f", channel #{first_line(channel, NAME_LENGTH)}" if channel.strip() else ""
+    head = WHO.format(author=_name(author), place=place)
     if not lines:
         return f"{head}\n"
     shown: list[str] = []
     room = LIMIT
     for line in reversed(lines):
-        quoted = "\n".join(f"> {part}" for part in f"{line.author}: {line.text}".splitlines())
-        if len(quoted) > room:
+        text = truncate(printable(line.text).strip(), POST_LENGTH)
+        quoted = "\n".join(f"> {part}" for part in f"{_name(line.author)}: {text}".splitlines())
+        room -= len(quoted)
+        if room < 0:
             shown.append(f"> {LEFT_OUT}")
             break
-        room -= len(quoted)
         shown.append(quoted)
     before = "\n>\n".join(reversed(shown))
     return f"{head}\n\n{BEFORE}\n\n{before}\n"
+
+
+def _name(author: str) -> str:
+    return first_line(printable(author), NAME_LENGTH) or "somebody"

@@ -16,6 +16,9 @@ STOP = "stop_run"
 
 # A post by a person comes without a subtype, or with one of these; edits, joins and bots have others.
 _PERSONAL = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+# What only posts of apps carry, also those that an app makes in a person's name.
+_AUTOMATIC = ("bot_id", "app_id", "bot_profile")
+_SLACKBOT = "USLACKBOT"
 
 
 def read(body: Mapping[str, Any], bot_user_id: str) -> Incoming | None:
@@ -29,7 +32,7 @@ def read(body: Mapping[str, Any], bot_user_id: str) -> Incoming | None:
             return _event(body, bot_user_id)
         if body.get("type") == "block_actions":
             return _action(body)
-    except (KeyError, TypeError, IndexError, AttributeError):
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError):
         return None
     return None
 
@@ -38,19 +41,22 @@ def _event(body: Mapping[str, Any], bot_user_id: str) -> Incoming | None:
     event = body["event"]
     if event["type"] not in ("app_mention", "message"):
         return None
-    if event.get("subtype") not in _PERSONAL or event.get("bot_id") or event.get("edited"):
+    if event.get("subtype") not in _PERSONAL or event.get("edited"):
         return None
-    author, channel, ts, text = event["user"], event["channel"], event["ts"], event.get("text") or ""
-    if author == bot_user_id:
+    if any(event.get(mark) for mark in _AUTOMATIC):
+        return None
+    author, channel, ts = _identity(event["user"]), _identity(event["channel"]), _identity(event["ts"])
+    text = event.get("text") or ""
+    if not isinstance(text, str) or author in (bot_user_id, _SLACKBOT):
         return None
     mentioned = event["type"] == "app_mention" or f"<@{bot_user_id}>" in text or f"<@{bot_user_id}|" in text
     direct = event.get("channel_type") == "im"
-    in_thread = "thread_ts" in event
+    in_thread = bool(event.get("thread_ts"))
     if not (mentioned or direct or in_thread):
         return None
-    thread = Thread(body["team_id"], channel, event.get("thread_ts") or ts)
+    thread = Thread(_identity(body["team_id"]), channel, _identity(event.get("thread_ts") or ts))
     return Incoming(
-        delivery_id=f"slack:{body['event_id']}",
+        delivery_id=f"slack:{_identity(body['event_id'])}",
         platform=PLATFORM,
         source=source(channel, ts),
         address=thread.address,
@@ -63,26 +69,40 @@ def _event(body: Mapping[str, Any], bot_user_id: str) -> Incoming | None:
 
 def _action(body: Mapping[str, Any]) -> Incoming | None:
     action = body["actions"][0]
-    channel, post = body["channel"]["id"], body["message"]
-    thread = Thread(body["team"]["id"], channel, post.get("thread_ts") or post["ts"])
+    channel, post = _identity(body["channel"]["id"]), body["message"]
+    author, ts = _identity(body["user"]["id"]), _identity(post["ts"])
+    thread = Thread(_identity(body["team"]["id"]), channel, _identity(post.get("thread_ts") or ts))
     if action["action_id"] == CHOOSE:
-        kind, subject = MessageKind.CHOICE, action["block_id"]
-        text = action["selected_option"]["value"]
+        kind, subject = MessageKind.CHOICE, _text(action["block_id"])
+        text = _text(action["selected_option"]["value"])
     elif action["action_id"] == STOP:
-        kind, subject, text = MessageKind.STOP, action["value"], ""
+        kind, subject, text = MessageKind.STOP, _text(action["value"]), ""
     else:
         return None
     # Interactions have no delivery id; who pressed what when is one.
-    identity = json.dumps([channel, post["ts"], body["user"]["id"], action["action_id"], action["action_ts"]])
+    identity = json.dumps([channel, ts, author, action["action_id"], _text(action["action_ts"])])
     return Incoming(
         delivery_id=f"slack:{identity}",
         platform=PLATFORM,
         source=f"slack:{identity}",
         address=thread.address,
-        author=body["user"]["id"],
+        author=author,
         text=text,
         begins=False,
         kind=kind,
         subject=subject,
         payload=body,
     )
+
+
+def _identity(value: object) -> str:
+    """An id of Slack's. Raises ValueError for what can't be one; addresses join ids by colons."""
+    if not _text(value) or ":" in _text(value):
+        raise ValueError("not an id")
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value

@@ -6,6 +6,7 @@ import re
 
 from bot.markdown import code_spans
 
+IMAGE = "image"  # the label of an image that has none
 JOINER = "\N{WORD JOINER}"  # takes no room and breaks no line
 
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
@@ -20,7 +21,8 @@ _SEQUENCE = re.compile(
     r"|(?:#|&#0{0,6}35;|&#x0{0,6}23;|&num;)[a-z0-9]))"
     rf"|(?P<address>https?://[^\s<>]+)|{_PING.pattern[4:].replace('(', '(?P<at>', 1)}"
 )
-_IMAGE = re.compile(r"\\[\s\S]|!+(?=\[)")
+_BADGE = re.compile(r"\[!\[([^\[\]]{0,500})\]\([^()\s]{0,2000}\)\](?=\()")
+_IMAGE = re.compile(r"\\[\s\S]|!+\[(\](?=[(\[]))?")
 _UNSHOWABLE = re.compile(
     r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|[@-_])?"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
@@ -40,7 +42,7 @@ def plain_text(text: str, bot_user_id: str) -> str:
     "Formatting text for app surfaces", retrieving messages.
     """
     mention = re.compile(
-        rf"(?P<line>^[ \t]*)?(?P<space>[ \t]*)<@{re.escape(bot_user_id)}(?:\|[^<>\n]*)?>(?:[ \t]*[:,])?[ \t]*",
+        rf"(?P<line>^[ \t]*)?(?P<space>[ \t]*)<@{re.escape(bot_user_id)}(?:\|[^<>\n]*)?>(?:[:,](?=\s|$))?[ \t]*",
         re.MULTILINE,
     )
     without = mention.sub(lambda match: match["line"] if match["line"] is not None else " ", text, count=1)
@@ -97,7 +99,13 @@ def _without_images(markdown: str) -> str:
     parts: list[str] = []
     position = 0
     for start, end in (*code_spans(markdown), (len(markdown), len(markdown))):
-        words = markdown[position:start]
-        parts += (_IMAGE.sub(lambda match: match[0] if match[0][0] == "\\" else "", words), markdown[start:end])
+        words = _BADGE.sub(lambda match: f"[{match[1] or IMAGE}]", markdown[position:start])
+        parts += (_IMAGE.sub(_as_link, words), markdown[start:end])
         position = end
     return "".join(parts)
+
+
+def _as_link(match: re.Match[str]) -> str:
+    if match[0].startswith("\\"):
+        return match[0]
+    return f"[{IMAGE}]" if match[1] else "["

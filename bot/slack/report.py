@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot import wording
-from bot.markdown import first_line, truncate
+from bot.markdown import ELLIPSIS, first_line, truncate, whole_characters
 from bot.slack.deliveries import CHOOSE, STOP
-from bot.slack.escape import disarm, escape
+from bot.slack.escape import disarm, escape, printable
 from orchestrator.report import Problem, Report, RunState, Todo, TodoStatus
 
-# Slack, "Block Kit reference".
-FALLBACK_LENGTH = 3_000
-SECTION_LENGTH = 3_000
-MARKDOWN_LENGTH = 12_000  # for all markdown blocks of a message together
+# Slack, "Block Kit reference". All markdown blocks of a message together may have 12,000 characters, and
+# all its blocks, as app authors measured, some 13,000 with 125 added for each: what follows stays below.
 OPTION_LENGTH = 75
 OPTIONS = 100
+BUTTON_VALUE_LENGTH = 2_000
+FALLBACK_LENGTH = 3_000
 
-RESULT_LENGTH = 9_000
+NOTICE_LENGTH = 3_000
+RESULT_LENGTH = 7_000
+RESULT_LENGTH_BESIDE_PROBLEM = 3_000
 WORDS_LENGTH = 700
+PROBLEM_LENGTH = 700
 ACTIVITY_LENGTH = 200
 OUTPUT_LENGTH = 2_400
+NAME_LENGTH = 140
+ADDRESS_LENGTH = 1_000
+TASK_LENGTH = 60
 TODO_LENGTH = 140
 TODOS_SHOWN = 12
 
@@ -39,6 +46,8 @@ SYMBOLS = {
 MARKS = {TodoStatus.COMPLETED: "☑", TodoStatus.IN_PROGRESS: "▶", TodoStatus.PENDING: "☐"}
 
 PULL_REQUEST = "Pull request #{number}"
+UPDATED = "updated"
+ALL_DONE = "All {steps} done"
 UNCHANGED = "Claude changed nothing, so there is no pull request."
 CHOOSE_TEXT = (
     "Which repository is this for? Choose one, or reply `repo:owner/name`. "
@@ -51,6 +60,10 @@ NONE_TEXT = (
 PLACEHOLDER = "Choose a repository"
 PICKED = "Working in `{repository}`."
 STOP_LABEL = "Stop"
+NOTHING = "(nothing to show)"
+
+_ADDRESS = re.compile(r"https?://[!#-;=?-{}~]+")  # what a link of Slack's takes as it is, but for "&"
+_TICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +78,27 @@ def render(report: Report, *, now: float) -> Rendered:
     """A run's report. Always valid for Slack, whatever its texts hold."""
     blocks = [_context(_headline(report, now))]
     if report.todos:
-        blocks.append(_section(_checklist(report.todos)))
+        blocks.append(_checklist(report))
     blocks += _ended(report, now) if report.state.ended else _going_on(report)
-    task = first_line(report.task, 150)
-    summary = f"{wording.STATES[report.state]}: {task}"
+    summary = f"{wording.STATES[report.state]}: {_line(report.task, TASK_LENGTH) or NOTHING}"
     if report.pull_request is not None:
-        summary += f" {report.pull_request.url}"
-    return Rendered(escape(disarm(summary))[:FALLBACK_LENGTH], blocks)
+        summary += f" {_line(report.pull_request.url, ADDRESS_LENGTH)}"
+    return Rendered(summary, blocks)
 
 
 def picker(repositories: Sequence[str], *, question_id: str) -> Rendered:
     """Asks for a repository. The choice arrives with `question_id` as its block's id."""
-    offered = [name for name in repositories if len(name) <= OPTION_LENGTH][:OPTIONS]
+    names = [name for name in dict.fromkeys(repositories) if name.strip() and name == printable(name)]
+    offered = [name for name in names if len(name) <= OPTION_LENGTH][:OPTIONS]
     if not offered:
         return notice(NONE_TEXT)
     menu = {
         "type": "static_select",
         "action_id": CHOOSE,
         "placeholder": {"type": "plain_text", "text": PLACEHOLDER},
-        "options": [{"text": {"type": "plain_text", "text": name}, "value": name} for name in offered],
+        "options": [
+            {"text": {"type": "plain_text", "text": name}, "value": name} for name in offered[:OPTIONS]
+        ],
     }
     actions = {"type": "actions", "block_id": question_id, "elements": [menu]}
     return Rendered(CHOOSE_TEXT, [_section(CHOOSE_TEXT), actions])
@@ -96,34 +111,35 @@ def picked(repository: str) -> Rendered:
 
 def notice(text: str) -> Rendered:
     """A short answer in markdown."""
-    shown = truncate(disarm(text), SECTION_LENGTH)
-    return Rendered(escape(shown)[:FALLBACK_LENGTH], [_markdown(shown)])
+    shown = _fitted(text, NOTICE_LENGTH) or NOTHING
+    return Rendered(_plain(shown, FALLBACK_LENGTH), [_markdown(shown)])
 
 
 def _headline(report: Report, now: float) -> str:
     parts = [f"{SYMBOLS[report.state]} *{wording.STATES[report.state]}*"]
     if not report.state.ended and report.state is not RunState.QUEUED:
-        parts.append(wording.duration(report.elapsed(now)))
-    if report.repository:
-        parts.append(f"`{escape(report.repository[:140])}`")
-    parts.append(_calm(first_line(report.task, 80)))
+        parts.append(wording.minutes(report.elapsed(now)))  # seconds would change with every edit
+    if report.repository.strip():
+        parts.append(f"`{_name(report.repository)}`")
+    parts.append(_line(report.task, TASK_LENGTH))
     return " · ".join(part for part in parts if part)
 
 
 def _going_on(report: Report) -> list[dict[str, Any]]:
     blocks = []
-    if report.words.strip():
-        words = truncate(disarm(report.words.strip()), WORDS_LENGTH)
+    if words := _fitted(report.words, WORDS_LENGTH):
         blocks.append(_markdown(words))
-    if report.activity:
-        blocks.append(_context(_calm(first_line(report.activity, ACTIVITY_LENGTH))))
-    button = {
-        "type": "button",
-        "action_id": STOP,
-        "value": report.run_id[:2000] or "-",
-        "text": {"type": "plain_text", "text": STOP_LABEL},
-    }
-    return [*blocks, {"type": "actions", "elements": [button]}]
+    if activity := _line(report.activity, ACTIVITY_LENGTH):
+        blocks.append(_context(activity))
+    if 0 < len(report.run_id) <= BUTTON_VALUE_LENGTH:
+        button = {
+            "type": "button",
+            "action_id": STOP,
+            "value": report.run_id,
+            "text": {"type": "plain_text", "text": STOP_LABEL},
+        }
+        blocks.append({"type": "actions", "elements": [button]})
+    return blocks
 
 
 def _ended(report: Report, now: float) -> list[dict[str, Any]]:
@@ -132,64 +148,104 @@ def _ended(report: Report, now: float) -> list[dict[str, Any]]:
         blocks += _problem(report.problem)
     elif report.state is RunState.UNCHANGED:
         blocks.append(_section(UNCHANGED))
-    result = (report.result or report.words).strip()
-    if result and (report.problem is None or report.state is RunState.STOPPED):
-        blocks.append(_markdown(truncate(disarm(result), RESULT_LENGTH)))
+    if report.problem is None or report.state is RunState.STOPPED:
+        length = RESULT_LENGTH if report.problem is None else RESULT_LENGTH_BESIDE_PROBLEM
+        if result := _fitted(report.result, length) or _fitted(report.words, length):
+            blocks.append(_markdown(result))
     if report.pull_request is not None:
         label = PULL_REQUEST.format(number=report.pull_request.number)
-        title = _calm(first_line(report.task, 120))
-        blocks.append(_section(f"*<{escape(report.pull_request.url[:1500])}|{label}>*  {title}"))
-    elif report.branch_url and report.branch:
-        blocks.append(_section(f"Branch <{escape(report.branch_url[:1500])}|{escape(report.branch[:200])}>"))
+        updated = f" ({UPDATED})" if report.pull_request.reused else ""
+        origin = f" from `{_name(report.branch)}`" if report.branch.strip() else ""
+        blocks.append(_section(f"*{_link(report.pull_request.url, label)}*{updated}{origin}"))
+    elif report.branch_url and report.branch.strip():
+        blocks.append(_section(f"Branch {_link(report.branch_url, report.branch)}"))
     return [*blocks, _context(wording.figures(report, now))]
 
 
 def _problem(problem: Problem) -> list[dict[str, Any]]:
-    text = truncate(disarm(f"**{problem.what}**\n{problem.todo}"), 2 * WORDS_LENGTH)
-    blocks = [_markdown(text)]
-    output = problem.output.strip("\n")
+    what = _fitted(" ".join(printable(problem.what).split()), PROBLEM_LENGTH)
+    todo = _fitted(problem.todo, PROBLEM_LENGTH)
+    heading = what if not what or "*" in what or what.endswith("\\") else f"**{what}**"
+    text = "\n\n".join(part for part in (heading, todo) if part)
+    blocks = [_markdown(text)] if text else []
+    output = printable(problem.output).strip("\n")
     if output.strip():
-        if len(output) > OUTPUT_LENGTH:
-            output = f"…{output[-OUTPUT_LENGTH:]}"
-        # A fence longer than any run of backticks inside it can't be closed by what it holds.
-        fence = "`" * max(3, _longest_run(output) + 1)
-        blocks.append(_markdown(f"{fence}\n{disarm(output)}\n{fence}"))
+        blocks.append(_markdown(_code(output)))
     return blocks
 
 
-def _checklist(todos: Sequence[Todo]) -> str:
-    done = [todo for todo in todos if todo.status is TodoStatus.COMPLETED]
-    hidden = max(0, len(todos) - TODOS_SHOWN)
-    folded = done[: min(hidden, len(done))]
-    shown = [todo for todo in todos if todo not in folded]
+def _code(output: str) -> str:
+    """The end of an output, from the beginning of a line where there is one, in a fence that holds it."""
+    shown = disarm(output[-OUTPUT_LENGTH:])[-OUTPUT_LENGTH:]
+    if len(shown) < len(output):
+        line = shown.find("\n", 0, OUTPUT_LENGTH // 2)
+        shown = f"…{shown[line:] if line >= 0 else shown}"
+    # A fence longer than any run of backticks inside it can't be closed by what it holds.
+    longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
+    fence = "`" * max(3, longest + 1) if longest < 20 else "~~~"
+    shown = shown if fence[0] == "`" else shown.replace("~~~", "~ ~ ~")
+    return f"{fence}\n{shown}\n{fence}"
+
+
+def _checklist(report: Report) -> dict[str, Any]:
+    """One line for each step; of many, the first done and the last to do are only counted."""
+    todos = report.todos
+    done = [index for index, todo in enumerate(todos) if todo.status is TodoStatus.COMPLETED]
+    if report.state.ended and report.problem is None and len(done) == len(todos) > 1:
+        steps = ALL_DONE.format(steps=wording.count(len(todos), "step"))
+        return _context(f"{MARKS[TodoStatus.COMPLETED]} {steps}")
+    folded = frozenset(done[: max(0, len(todos) - TODOS_SHOWN)])
     lines = [f"_{wording.count(len(folded), 'step')} done before_"] if folded else []
-    for todo in shown[:TODOS_SHOWN]:
-        text = _calm(first_line(todo.text, TODO_LENGTH)) or "…"
-        lines.append(f"{MARKS[todo.status]} {f'*{text}*' if todo.status is TodoStatus.IN_PROGRESS else text}")
+    shown = [todo for index, todo in enumerate(todos) if index not in folded]
+    lines += map(_step, shown[:TODOS_SHOWN])
     if len(shown) > TODOS_SHOWN:
         lines.append(f"_and {wording.count(len(shown) - TODOS_SHOWN, 'step')} more_")
-    return "\n".join(lines)
+    return _section("\n".join(lines))
 
 
-def _calm(text: str) -> str:
-    """Somebody's words inside our mrkdwn."""
-    return escape(disarm(text))
+def _step(todo: Todo) -> str:
+    text = _line(todo.text, TODO_LENGTH) or "…"
+    bold = todo.status is TodoStatus.IN_PROGRESS and "*" not in text
+    return f"{MARKS[todo.status]} {f'*{text}*' if bold else text}"
 
 
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for letter in text:
-        run = run + 1 if letter == "`" else 0
-        longest = max(longest, run)
-    return longest
+def _fitted(text: str, limit: int) -> str:
+    """Somebody's markdown for a markdown block of at most `limit` characters."""
+    return truncate(disarm(printable(text).strip()), limit)
+
+
+def _line(text: str, limit: int) -> str:
+    """The first line of somebody's words inside our mrkdwn: at most `limit` characters, also when escaped."""
+    return _plain(first_line(printable(text), limit), limit)
+
+
+def _name(name: str) -> str:
+    """A name for between two backticks."""
+    return _line(name.replace("`", "'"), NAME_LENGTH) or "?"
+
+
+def _plain(text: str, limit: int) -> str:
+    room, shown = limit, truncate(text, limit)
+    while len(escaped := escape(disarm(shown))) > limit:
+        room -= max(1, (len(escaped) - limit) // 6)
+        shown = text[: whole_characters(text, room)].rstrip() + ELLIPSIS
+    return escaped
+
+
+def _link(address: str, label: str) -> str:
+    """A link in mrkdwn; only its label where Slack could not link the address."""
+    shown = _line(label, NAME_LENGTH)
+    if len(address) > ADDRESS_LENGTH or not _ADDRESS.fullmatch(address):
+        return shown
+    return f"<{escape(address)}|{shown}>"
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_LENGTH]}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:SECTION_LENGTH]}]}
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
 def _markdown(text: str) -> dict[str, Any]:
