@@ -20,6 +20,7 @@ from bot.tables import PostRow
 from orchestrator.database import Database
 
 METADATA = "heddle_post"
+REMEMBERED = 200  # contents of posts, to leave out edits that change nothing
 PAGE = 200
 
 # Slack, "Rate limits": chat.update is in the tier of about 50 a minute, chat.postMessage takes one a
@@ -40,16 +41,21 @@ class Posts:
         self._client = client
         self._database = database
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._shown: dict[str, Rendered] = {}
         self._updates = AsyncLimiter(UPDATES_PER_MINUTE, 60)
         self._channels: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(*POSTS))
 
     async def put(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key`, or edit what was posted under it. Raises SlackApiError, aiohttp.ClientError."""
         async with self._locks.setdefault(key, asyncio.Lock()):
+            if self._shown.get(key) == content:
+                return  # nobody would see a difference, and edits are counted
             reference = await self._known(key, conversation_id, thread)
-            if reference is not None and await self._edit(reference, thread, content):
-                return
-            await self._post(key, thread, content)
+            if reference is None or not await self._edit(reference, thread, content):
+                await self._post(key, thread, content)
+            self._shown[key] = content
+            while len(self._shown) > REMEMBERED:
+                self._shown.pop(next(iter(self._shown)))
 
     async def put_once(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key` unless that was done before."""

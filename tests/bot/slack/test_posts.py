@@ -57,6 +57,14 @@ async def test_key_is_posted_once_and_edited_then(place: Place) -> None:
     assert post.edited == 2
 
 
+async def test_edit_that_changes_nothing_is_left_out(place: Place) -> None:
+    for _ in range(3):
+        await place.posts.put("report:1", "c", place.thread, notice("same"))
+    assert [call.method for call in place.slack.calls].count("chat.update") == 0
+    (post,) = place.shown()
+    assert post.shown == "same"
+
+
 async def test_put_at_once_is_one_post(place: Place) -> None:
     await asyncio.gather(*(place.posts.put("k", "c", place.thread, notice(str(n))) for n in range(8)))
     assert len(place.shown()) == 1
