@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import docker
 from docker.errors import APIError, DockerException
+
+UNIX = "unix://"
 
 
 async def remove_deployment(docker_host: str, deployment: str) -> None:
@@ -16,6 +19,8 @@ async def remove_deployment(docker_host: str, deployment: str) -> None:
 
 
 def _remove(docker_host: str, deployment: str) -> None:
+    if docker_host.startswith(UNIX) and not Path(docker_host.removeprefix(UNIX)).exists():
+        return  # the package for Docker would leave a socket that can't connect to the garbage collector
     client = docker.DockerClient(docker_host, version="auto")
     try:
         chosen: dict[str, str | list[str] | bool] = {"label": f"heddle.deployment={deployment}"}
