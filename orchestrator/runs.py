@@ -141,6 +141,7 @@ class Runs(DBOSConfiguredInstance):
             prepared = problem is None
             if prepared:
                 await self._engine.start(run.container)
+                log.info("run started", run=run_id, repository=run.workspace.repository)
         except Exception as error:  # whatever it was, the person who asked is told
             log.warning("run could not start", run=run_id, error=self._redact(repr(error)))
             problem = problems.of_start(error, repository=run.workspace.repository, run_id=run_id)
@@ -209,7 +210,7 @@ class Runs(DBOSConfiguredInstance):
             "time_limit": self._options.seconds,
             "author": AUTHOR,
             "trailers": [f"Heddle-Conversation: {run.link}"] if run.link else [],
-            "messages": run.message_id,
+            "message_id": run.message_id,
         }
         folder = f"runs/{run.id}"
         return {
@@ -388,6 +389,7 @@ class Runs(DBOSConfiguredInstance):
     async def _end(self, run: Run, report: Report) -> None:
         ended = replace(report, ended_at=report.ended_at or time.time(), activity="")
         await self._records.save(run.id, state=ended.state, report=ended)
+        log.info("run ended", run=run.id, state=ended.state.value, seconds=round(ended.elapsed(0.0)))
 
     def _log(self, run_id: str) -> Path:
         return self._options.logs / f"{run_id}.log"

@@ -60,5 +60,5 @@ class Run:
             time_limit=float(order["time_limit"]),
             author=Author(str(order["author"]["name"]), str(order["author"]["email"])),
             trailers=tuple(str(trailer) for trailer in order["trailers"]),
-            task=Message(str(order["messages"]), text),
+            task=Message(str(order["message_id"]), text),
         )

@@ -118,7 +118,7 @@ class Place:
             "time_limit": 60,
             "author": {"name": "Heddle", "email": "heddle@example.com"},
             "trailers": ["Heddle-Conversation: acme/greeter#1"],
-            "messages": f"message-{self.runs}",
+            "message_id": f"message-{self.runs}",
             **changes,
         }
         (folder / "run.json").write_text(json.dumps(order))
