@@ -187,6 +187,9 @@ async def test_no_token_is_in_the_container_or_its_volume(scene: Scene) -> None:
     assert not [secret for secret in secrets if secret in seen]
     gate.open()
     await scene.ended(thread)
+    assert scene.town.heddle is not None
+    assert not [secret for secret in secrets if secret in scene.town.heddle.log()]
+    assert not [secret for secret in secrets for post in scene.replies(thread) if secret in str(post)]
 
 
 async def test_conversation_before_the_mention_is_context(make_scene: MakeScene) -> None:
