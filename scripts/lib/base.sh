@@ -41,7 +41,8 @@ make_base() {
     security=$(archive Debian-Security)
     sources=("deb $debian trixie main" "deb $debian trixie-updates main")
     [ -z "$security" ] || sources+=("deb $security trixie-security main")
-    as_root mmdebstrap --variant=minbase --include=ca-certificates \
+    # In a session of its own: when it fails it hangs up its whole process group, which is ours and our caller's.
+    as_root setsid --wait mmdebstrap --variant=minbase --include=ca-certificates \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
