@@ -53,16 +53,18 @@ start_engine() {
 
 # Where no systemd runs: a daemon of our own, cut loose from this script and its output, one at most.
 start_daemon() {
-    local pidfile=$state/dockerd.pid log=$logs/dockerd.log
-    if ! daemon_lives "$pidfile"; then
-        # shellcheck disable=SC2016 # the inner shell's arguments
-        as_root sh -c 'setsid dockerd >"$1" 2>&1 </dev/null & echo "$!" >"$2"' sh "$log" "$pidfile"
-    fi
+    local pidfile=$state/dockerd.pid log=$logs/dockerd.log launched=
     for _ in $(seq 150); do
         if engine_answers || may_not_use; then
             return
         fi
-        process_lives "$(<"$pidfile")" || break
+        # One that is there may be on its way up, or on its way out: then it is replaced, once.
+        if [ -z "$launched" ] && ! daemon_lives "$pidfile"; then
+            # shellcheck disable=SC2016 # the inner shell's arguments
+            as_root sh -c 'setsid dockerd >"$1" 2>&1 </dev/null & echo "$!" >"$2"' sh "$log" "$pidfile"
+            launched=yes
+        fi
+        process_lives "$(<"$pidfile")" || [ -z "$launched" ] || break
         sleep 0.2
     done
     tail -n 12 "$log"
