@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from orchestrator.claude.conclusion import conclude, tail
@@ -64,31 +64,29 @@ class Following:
         journal = f"{run.folder}/stdout.jsonl"
         received = 0
         lost_since: float | None = None
-        while progress.finished is None:
+        while True:
             try:
-                async with aclosing(self._engine.follow(run.container, journal, received)) as chunks:
-                    async for chunk in chunks:
-                        lost_since = None
-                        received += len(chunk)
-                        take(reader.feed(chunk))
-                        if progress.finished is not None:
-                            break
-                if progress.finished is None and not await self._alive(run):
+                with suppress(ContainerMissing):  # not running yet, or not any more
+                    async with aclosing(self._engine.follow(run.container, journal, received)) as chunks:
+                        async for chunk in chunks:
+                            received += len(chunk)
+                            take(reader.feed(chunk))
+                            if progress.finished is not None:
+                                break
+                complete = progress.finished is not None
+                if complete or not await self._alive(run):
+                    # The file has the last word: the stream may miss what was written just before the end.
+                    whole = await self._read(run, "stdout.jsonl", optional=complete)
                     break
-            except ContainerMissing:
-                if not await self._alive(run):
-                    break
+                lost_since = None
             except EngineUnavailable:
                 lost_since = lost_since or time.monotonic()
                 if time.monotonic() - lost_since > PATIENCE_SECONDS:
                     raise
-            if progress.finished is None:
-                await asyncio.sleep(PAUSE_SECONDS)
-        # The file has the last word: the stream may miss what was written just before the container ended.
-        whole = await self._read(run, "stdout.jsonl")
+            await asyncio.sleep(PAUSE_SECONDS)
         if len(whole) >= received:
-            complete = LineReader()
-            lines = [*complete.feed(whole), *complete.close()]
+            again = LineReader()
+            lines = [*again.feed(whole), *again.close()]
             progress = fold_all(first, (event for line in lines for event in parse(line)))
         return await self._concluded(run, progress, await stop_requested())
 
@@ -96,15 +94,21 @@ class Following:
         container = await self._engine.find(run.container)
         return container is not None and container.alive
 
-    async def _read(self, run: Run, name: str) -> bytes:
+    async def _read(self, run: Run, name: str, *, optional: bool) -> bytes:
+        """A file of the run's, empty when it is not there; `optional`: also when the Engine is away."""
         try:
             return await self._engine.read(run.container, f"{run.folder}/{name}")
         except ContainerMissing:
             return b""
+        except EngineUnavailable:
+            if not optional:
+                raise
+            return b""
 
     async def _concluded(self, run: Run, progress: Progress, stop_requested: bool) -> Followed:
-        container = await self._engine.find(run.container)
-        errors = tail((await self._read(run, "stderr.log")).decode(errors="replace"))
+        complete = progress.finished is not None
+        container = None if complete else await self._engine.find(run.container)
+        errors = tail((await self._read(run, "stderr.log", optional=complete)).decode(errors="replace"))
         state, problem = conclude(
             progress,
             stop_requested=stop_requested,
