@@ -277,6 +277,7 @@ async def test_what_only_heddles_keeper_can_mend_says_so(
                 error = (await response.json())["error"]
         assert (response.status, error["type"]) == (status, kind)
         assert words in error["message"]
+        assert response.headers.get("x-should-retry") == ("false" if answered == 401 else None)
         assert "Location" not in response.headers
         assert API_KEY not in f"{logs} {error} {response.headers}"
 
