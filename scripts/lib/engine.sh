@@ -53,28 +53,46 @@ start_engine() {
 
 # Where no systemd runs: a daemon of our own, cut loose from this script and its output, one at most.
 start_daemon() {
-    local pidfile=$state/dockerd.pid log=$logs/dockerd.log launched=
+    local pidfile=$state/dockerd.pid log=$logs/dockerd.log launches=0
     for _ in $(seq 150); do
         if engine_answers || may_not_use; then
             return
         fi
-        # One that is there may be on its way up, or on its way out: then it is replaced, once.
-        if [ -z "$launched" ] && ! daemon_lives "$pidfile"; then
+        # One that is there may be on its way out, and hold what its successor needs for a moment longer.
+        if ! lives "$launches" "$pidfile"; then
+            [ "$launches" -lt 5 ] || break
+            launches=$((launches + 1))
+            forget_dead_daemons
             # shellcheck disable=SC2016 # the inner shell's arguments
             as_root sh -c 'setsid dockerd >"$1" 2>&1 </dev/null & echo "$!" >"$2"' sh "$log" "$pidfile"
-            launched=yes
         fi
-        process_lives "$(<"$pidfile")" || [ -z "$launched" ] || break
-        sleep 0.2
+        sleep 0.3
     done
     tail -n 12 "$log"
     fail "dockerd did not start." \
         "Inside a container it needs --privileged. Or set DOCKER_HOST to a Docker Engine that runs elsewhere."
 }
 
+# lives LAUNCHES PIDFILE: one that we launched just now by its number, an older one by its name too.
+lives() {
+    if [ "$1" -gt 0 ]; then
+        process_lives "$(<"$2")"
+    else
+        daemon_lives "$2"
+    fi
+}
+
 # Whatever its name: just after the start it is still the shell that becomes dockerd. A zombie does not live.
 process_lives() {
     grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
+
+# After a crash Docker refuses to start while the number in its own files is taken, be it by a zombie.
+forget_dead_daemons() {
+    local file
+    for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+        [ ! -e "$file" ] || process_lives "$(<"$file")" || as_root rm -f "$file"
+    done
 }
 
 # By its name too: after a restart of the machine the number may be another program's.

@@ -126,6 +126,18 @@ def test_an_engine_that_does_not_start(machine: Machine) -> None:
     assert "--privileged" in shown
 
 
+def test_an_engine_that_starts_at_the_second_try(machine: Machine, tmp_path: Path) -> None:
+    """A daemon that has just died holds its pid file for a moment, which ends its successor."""
+    tries = tmp_path / "tries"
+    machine.add("id", "echo 0")
+    machine.add("docker", f'[ "$(grep -c try {tries})" -ge 2 ] && echo 20.10.24')
+    machine.add("dockerd", f"echo try >>{tries}")
+    tries.touch()
+    done = machine.library('mkdir -p "$logs"; start_daemon')
+    assert done.returncode == 0, done.stderr
+    assert len(tries.read_text().splitlines()) == 2
+
+
 def test_an_engine_that_answers_is_left_alone(machine: Machine) -> None:
     machine.add("docker", "echo 20.10.24")
     done = machine.library("ensure_engine")
