@@ -152,9 +152,8 @@ class Runs(DBOSConfiguredInstance):
     async def _prepare(self, run: Run) -> Problem | None:
         """Have a container that is ready to be started, or was started by an earlier attempt."""
         workspace = run.workspace
-        mirror_path, sockets, _ = await asyncio.gather(
-            self._mirrors.prepare(workspace.repository),
-            self._gateway.open(_door(run)),
+        (mirror_path, sockets), _ = await _both(
+            _both(self._mirrors.prepare(workspace.repository), self._gateway.open(_door(run))),
             self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
         )
         spec = ContainerSpec(
