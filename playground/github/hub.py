@@ -13,6 +13,7 @@ from playground.github.access import ANONYMOUS, Caller, TokenKind
 from playground.github.app import App, BadJwt, Installation, KeyPair, check_jwt
 from playground.github.calls import Call, Changes
 from playground.github.faults import Fault
+from playground.github.happenings import Happening
 from playground.github.records import Account, AccountType
 from playground.github.repositories import Repository
 
@@ -59,7 +60,14 @@ class Hub:
         self.changes = Changes()
         self.viewer: Account | None = None
         """Whose browser it is: whoever opens a page acts as this person."""
+        self.listeners: list[Callable[[Happening], None]] = []
+        """Told of everything that a webhook tells of, after it is so."""
         self._last_id = 1000
+
+    def happen(self, happening: Happening) -> None:
+        """Tell the listeners."""
+        for listener in self.listeners:
+            listener(happening)
 
     @property
     def api_url(self) -> str:

@@ -54,6 +54,8 @@ class Comment:
     created_at: float
     updated_at: float
     reactions: tuple[Reaction, ...] = ()
+    edited_at: float | None = None
+    minimized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,16 @@ class Issue:
     closed_at: float | None = None
     labels: tuple[Label, ...] = ()
     reactions: tuple[Reaction, ...] = ()
+    assignees: tuple[Account, ...] = ()
+    edited_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """The part of a pull request that an issue lacks. Both branches are of the same repository: no forks here."""
+    """The part of a pull request that an issue lacks.
+
+    head_repository: the full name of the fork that the head is in; empty when it is in the repository itself.
+    """
 
     id: int
     number: int
@@ -87,6 +94,50 @@ class Pull:
     merged_at: float | None = None
     merged_by: Account | None = None
     merge_commit_sha: str | None = None
+    head_repository: str = ""
+
+
+class ReviewState(StrEnum):
+    APPROVED = "APPROVED"
+    CHANGES_REQUESTED = "CHANGES_REQUESTED"
+    COMMENTED = "COMMENTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review as it was submitted; its comments are `ReviewComment`s with its id."""
+
+    id: int
+    pull: int
+    user: Account
+    body: str
+    state: ReviewState
+    commit_id: str
+    submitted_at: float
+    edited_at: float | None = None
+    minimized: bool = False
+    reactions: tuple[Reaction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    """A comment on a line of a pull request's diff. `line` counts in the new file."""
+
+    id: int
+    review: int
+    pull: int
+    user: Account
+    body: str
+    path: str
+    line: int
+    diff_hunk: str
+    commit_id: str
+    created_at: float
+    updated_at: float
+    edited_at: float | None = None
+    minimized: bool = False
+    in_reply_to: int | None = None
+    reactions: tuple[Reaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playground.github.access import Level
 from playground.github.git import Git
-from playground.github.records import Account, CheckRun, Comment, Issue, Label, Pull
+from playground.github.records import Account, CheckRun, Comment, Issue, Label, Pull, Review, ReviewComment
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ class Repository:
         self.issues: dict[int, Issue] = {}
         self.pulls: dict[int, Pull] = {}
         self.comments: dict[int, Comment] = {}
+        self.reviews: dict[int, Review] = {}
+        self.review_comments: dict[int, ReviewComment] = {}
         self.check_runs: dict[int, CheckRun] = {}
         self.protected: dict[str, Protection] = {}
+        self.fork_of: Repository | None = None
         self.push_refusal: str | None = None
         self.bytes_sent = 0
         self.bytes_received = 0
