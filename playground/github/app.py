@@ -23,6 +23,17 @@ DEFAULT_PERMISSIONS: Mapping[str, Level] = {
     "checks": Level.WRITE,
 }
 
+EVENTS = (
+    "check_run",
+    "check_suite",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+)
+DEMO_WEBHOOK_SECRET = "webhook-secret-of-the-playground"
+
 TOKEN_SECONDS = 3600
 TOKEN_LENGTH = 520
 MAX_JWT_SECONDS = 600
@@ -42,8 +53,9 @@ class App:
     name: str = "Heddle"
     client_id: str = "Iv23liHeddlePlayground"
     permissions: Mapping[str, Level] = field(default_factory=lambda: dict(DEFAULT_PERMISSIONS))
-    events: tuple[str, ...] = ("issue_comment", "issues", "pull_request")
+    events: tuple[str, ...] = EVENTS
     installed: bool = True
+    webhook_secret: str = DEMO_WEBHOOK_SECRET
 
 
 @dataclass(frozen=True, slots=True)

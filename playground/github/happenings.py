@@ -20,7 +20,8 @@ class Happening:
     """One thing that somebody did in a repository; what does not belong to the event is None.
 
     event, action: GitHub's names (`issue_comment`, `created`). issue: the number of the issue or pull request.
-    before: the text that an edit has replaced. suite: the check runs of one App on one commit, all completed.
+    before: the text that an edit has replaced, before_title: the title. suite: the check runs of one App on one
+    commit, all completed.
     """
 
     event: str
@@ -36,3 +37,4 @@ class Happening:
     check_run: CheckRun | None = None
     suite: tuple[CheckRun, ...] = ()
     before: str | None = None
+    before_title: str | None = None

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from playground.github.access import ANONYMOUS, Caller, TokenKind
 from playground.github.app import App, BadJwt, Installation, KeyPair, check_jwt
+from playground.github.attachments import Attachments
 from playground.github.calls import Call, Changes
 from playground.github.faults import Fault
+from playground.github.grants import Grants
 from playground.github.happenings import Happening
 from playground.github.records import Account, AccountType
 from playground.github.repositories import Repository
@@ -58,6 +60,8 @@ class Hub:
         self.faults: tuple[Fault, ...] = ()
         self.calls: list[Call] = []
         self.changes = Changes()
+        self.attachments = Attachments(clock)
+        self.grants = Grants()
         self.viewer: Account | None = None
         """Whose browser it is: whoever opens a page acts as this person."""
         self.listeners: list[Callable[[Happening], None]] = []

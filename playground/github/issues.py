@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from playground.github.errors import invalid
+from playground.github.happenings import Happening
 from playground.github.hub import Hub
 from playground.github.records import Account, Comment, Issue, IssueState, Label, Reaction
 from playground.github.repositories import Repository
@@ -40,10 +41,10 @@ def open_issue(
     title: str,
     body: str | None = None,
     labels: Sequence[str] = (),
+    assignees: Sequence[Account] = (),
 ) -> Issue:
-    """A new issue (a pull request starts with one too). Raises Refusal."""
-    if not title.strip():
-        raise invalid("Issue", "title", "missing_field")
+    """A new issue. Raises Refusal."""
+    check_title(title)
     check_body("Issue", body)
     now = hub.clock()
     issue = Issue(
@@ -55,10 +56,37 @@ def open_issue(
         created_at=now,
         updated_at=now,
         labels=labels_named(hub, repository, labels),
+        assignees=tuple(dict.fromkeys(assignees)),
     )
     repository.issues[issue.number] = issue
     hub.changes.notify()
+    _happen(hub, repository, issue.number, "opened", author)
+    for label in issue.labels:
+        _happen(hub, repository, issue.number, "labeled", author, label=label)
+    for account in issue.assignees:
+        _happen(hub, repository, issue.number, "assigned", author, assignee=account)
     return issue
+
+
+def check_title(title: str | None) -> None:
+    """Raises Refusal when a title is given that says nothing."""
+    if title is not None and not title.strip():
+        raise invalid("Issue", "title", "missing_field")
+
+
+def _happen(
+    hub: Hub,
+    repository: Repository,
+    number: int,
+    action: str,
+    by: Account,
+    *,
+    label: Label | None = None,
+    assignee: Account | None = None,
+) -> None:
+    """Tell of an issue, or of the labels and assignees of a pull request, which have its own event."""
+    event = "pull_request" if number in repository.pulls else "issues"
+    hub.happen(Happening(event, action, repository, by, issue=number, label=label, assignee=assignee))
 
 
 def edit_issue(
@@ -70,28 +98,86 @@ def edit_issue(
     body: str | None = None,
     state: IssueState | None = None,
     labels: Sequence[str] | None = None,
+    by: Account | None = None,
 ) -> Issue:
-    """Change what is given, leave the rest. Raises Refusal."""
-    issue = repository.issues[number]
-    if title is not None and not title.strip():
-        raise invalid("Issue", "title", "missing_field")
+    """Change what is given, leave the rest; `by` is the author unless given. Raises Refusal.
+
+    Of a pull request it changes only the labels: for the rest see `pulls.edit_pull`.
+    """
+    old = repository.issues[number]
+    check_title(title)
     check_body("Issue", body)
     now = hub.clock()
-    closed_at = issue.closed_at
-    if state is not None and state is not issue.state:
+    closed_at = old.closed_at
+    if state is not None and state is not old.state:
         closed_at = now if state is IssueState.CLOSED else None
     issue = replace(
-        issue,
-        title=issue.title if title is None else title,
-        body=issue.body if body is None else body,
-        state=issue.state if state is None else state,
+        old,
+        title=old.title if title is None else title,
+        body=old.body if body is None else body,
+        state=old.state if state is None else state,
         closed_at=closed_at,
-        labels=issue.labels if labels is None else labels_named(hub, repository, labels),
+        labels=old.labels if labels is None else labels_named(hub, repository, labels),
         updated_at=now,
+        edited_at=now if body is not None and body != (old.body or "") else old.edited_at,
     )
     repository.issues[number] = issue
     hub.changes.notify()
+    _tell_difference(hub, repository, old, issue, by or issue.user)
     return issue
+
+
+def _tell_difference(hub: Hub, repository: Repository, old: Issue, new: Issue, by: Account) -> None:
+    """One event for each way in which an issue has changed."""
+    before = (old.body or "") if (old.body or "") != (new.body or "") else None
+    before_title = old.title if old.title != new.title else None
+    if before is not None or before_title is not None:
+        happening = Happening(
+            "issues", "edited", repository, by, issue=new.number, before=before, before_title=before_title
+        )
+        hub.happen(happening)
+    if new.state is not old.state:
+        action = "closed" if new.state is IssueState.CLOSED else "reopened"
+        _happen(hub, repository, new.number, action, by)
+    for label in new.labels:
+        if label not in old.labels:
+            _happen(hub, repository, new.number, "labeled", by, label=label)
+    for label in old.labels:
+        if label not in new.labels:
+            _happen(hub, repository, new.number, "unlabeled", by, label=label)
+
+
+def assign(hub: Hub, repository: Repository, number: int, account: Account, by: Account) -> Issue:
+    """Make an account responsible for an issue or pull request."""
+    issue = repository.issues[number]
+    if account in issue.assignees:
+        return issue
+    return _reassign(hub, repository, issue, (*issue.assignees, account), "assigned", account, by)
+
+
+def unassign(hub: Hub, repository: Repository, number: int, account: Account, by: Account) -> Issue:
+    """Take an issue or pull request from an account."""
+    issue = repository.issues[number]
+    if account not in issue.assignees:
+        return issue
+    left = tuple(each for each in issue.assignees if each != account)
+    return _reassign(hub, repository, issue, left, "unassigned", account, by)
+
+
+def _reassign(
+    hub: Hub,
+    repository: Repository,
+    issue: Issue,
+    assignees: tuple[Account, ...],
+    action: str,
+    account: Account,
+    by: Account,
+) -> Issue:
+    changed = replace(issue, assignees=assignees, updated_at=hub.clock())
+    repository.issues[issue.number] = changed
+    hub.changes.notify()
+    _happen(hub, repository, issue.number, action, by, assignee=account)
+    return changed
 
 
 def add_comment(hub: Hub, repository: Repository, number: int, author: Account, body: str) -> Comment:
@@ -103,21 +189,52 @@ def add_comment(hub: Hub, repository: Repository, number: int, author: Account, 
     comment = Comment(hub.take_id(), number, author, body, now, now)
     repository.comments[comment.id] = comment
     edit_issue(hub, repository, number)
+    hub.happen(Happening("issue_comment", "created", repository, author, issue=number, comment=comment))
     return comment
 
 
-def edit_comment(hub: Hub, repository: Repository, comment: Comment, body: str) -> Comment:
-    """Another text for a comment. Raises Refusal."""
+def edit_comment(
+    hub: Hub, repository: Repository, comment: Comment, body: str, *, by: Account | None = None
+) -> Comment:
+    """Another text for a comment; `by` is its author unless given. Raises Refusal."""
+    if not body.strip():
+        raise invalid("IssueComment", "body", "missing_field")
     check_body("IssueComment", body)
-    changed = replace(comment, body=body, updated_at=hub.clock())
+    now = hub.clock()
+    # A whole second later at least, because that is all that the API shows of a time.
+    updated_at = max(now, comment.created_at + 1)
+    changed = replace(comment, body=body, updated_at=updated_at, edited_at=now)
     repository.comments[comment.id] = changed
     hub.changes.notify()
+    happening = Happening(
+        "issue_comment",
+        "edited",
+        repository,
+        by or comment.user,
+        issue=comment.issue,
+        comment=changed,
+        before=comment.body,
+    )
+    hub.happen(happening)
     return changed
 
 
-def delete_comment(hub: Hub, repository: Repository, comment: Comment) -> None:
+def delete_comment(hub: Hub, repository: Repository, comment: Comment, *, by: Account | None = None) -> None:
+    """Take a comment away; `by` is its author unless given."""
     del repository.comments[comment.id]
     hub.changes.notify()
+    sender = by or comment.user
+    hub.happen(
+        Happening("issue_comment", "deleted", repository, sender, issue=comment.issue, comment=comment)
+    )
+
+
+def minimize(hub: Hub, repository: Repository, comment: Comment, minimized: bool) -> Comment:
+    """Fold a comment up on the page, or show it again. GitHub tells no webhook of it."""
+    changed = replace(comment, minimized=minimized)
+    repository.comments[comment.id] = changed
+    hub.changes.notify()
+    return changed
 
 
 def react(

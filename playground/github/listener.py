@@ -10,22 +10,27 @@ from aiohttp import web
 
 from playground.github.access import TokenKind
 from playground.github.api.endpoints import REQUEST_TOKEN, add_routes
+from playground.github.api.hooks import WEBHOOKS
 from playground.github.calls import Call
 from playground.github.faults import Fault, take
 from playground.github.git_http import GitHttp
+from playground.github.graphql import GraphQL
 from playground.github.hooks import write_hooks
 from playground.github.hub import Hub
+from playground.github.oauth import OAuth
 from playground.github.pages.site import Site
+from playground.github.webhooks import Webhooks
 
 MAX_REQUEST = 4 * 1024 * 1024
 """Bytes that the body of an API call or a form may have; git's bodies are streamed and have no bound."""
 
 
 class Listener:
-    """Listens at one address, which it keeps while it goes down and comes up again."""
+    """Listens at one address, which it keeps while it goes down and comes up again; the webhook goes on meanwhile."""
 
-    def __init__(self, hub: Hub, *, host: str, port: int) -> None:
+    def __init__(self, hub: Hub, webhooks: Webhooks, *, host: str, port: int) -> None:
         self._hub = hub
+        self._webhooks = webhooks
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -35,15 +40,21 @@ class Listener:
         hooks = self._hub.root / "hooks"
         await asyncio.to_thread(write_hooks, hooks)
         application = web.Application(client_max_size=MAX_REQUEST, middlewares=[self._middleware])
+        application[WEBHOOKS] = self._webhooks
         add_routes(self._hub, application)
         GitHttp(self._hub, str(hooks)).add_routes(application)
+        GraphQL(self._hub).add_routes(application)
+        OAuth(self._hub).add_routes(application)
+        self._hub.attachments.add_routes(application)
         Site(self._hub).add_routes(application)
         # git's bodies may be gzip'd, and git itself unpacks them.
         self._runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=1)
         await self._runner.setup()
         await self.come_up()
+        await self._webhooks.start()
 
     async def close(self) -> None:
+        await self._webhooks.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = self._site = None

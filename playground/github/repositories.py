@@ -48,6 +48,8 @@ class Repository:
         self.git = Git(path)
         self.lock = asyncio.Lock()
         self.members: dict[str, Level] = {owner.login.lower(): Level.ADMIN}
+        self.roles: dict[str, str] = {}
+        """Roles that say more than the level does: `maintain`, `triage`."""
         self.labels: dict[str, Label] = {}
         self.issues: dict[int, Issue] = {}
         self.pulls: dict[int, Pull] = {}
@@ -70,6 +72,15 @@ class Repository:
         """What an account may do here, a public repository's general right to read included."""
         level = self.members.get(login.lower(), Level.NONE)
         return Level.READ if level is Level.NONE and not self.private else level
+
+    def set_level(self, login: str, level: Level, role: str = "") -> None:
+        """What an account may do from now on; `role` where GitHub calls it something else than the level."""
+        self.members[login.lower()] = level
+        self.roles[login.lower()] = role
+
+    def role_of(self, login: str) -> str:
+        """The name of what an account may do: admin, maintain, write, triage, read or none."""
+        return self.roles.get(login.lower()) or str(self.level_of(login))
 
     def take_number(self) -> int:
         """The next number: issues and pull requests share one row of them."""

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from playground.github import issues, pulls
+from playground.github import pulls
 from playground.github.access import Caller, Level, TokenKind
 from playground.github.app import App, Installation, make_key_pair, make_personal_token
 from playground.github.calls import Call
+from playground.github.collaboration import Collaboration
 from playground.github.contents import commit_files, commit_folder, read_file
-from playground.github.faults import PRIMARY_LIMIT, SECONDARY_LIMIT, Fault
 from playground.github.history import Commit, log
 from playground.github.hub import Hub, Issued
 from playground.github.listener import Listener
-from playground.github.records import Account, AccountType, Comment, Issue, Pull, PullRequest
-from playground.github.repositories import Protection, Repository
+from playground.github.people import People
+from playground.github.records import Account, AccountType, Comment, PullRequest
+from playground.github.repositories import Repository
+from playground.github.trouble import Trouble
+from playground.github.webhooks import Delivery, Webhooks
 
 DEFAULT_APP = App()
+ROLES = {
+    "admin": Level.ADMIN,
+    "maintain": Level.WRITE,
+    "write": Level.WRITE,
+    "triage": Level.READ,
+    "read": Level.READ,
+    "none": Level.NONE,
+}
+"""GitHub's roles, and what the API says for each where it knows only four levels."""
 NOT_STARTED = "The GitHub stand-in has no address before it is started: use `async with`."
 
 
-class GitHubStandIn:
+class GitHubStandIn(People, Trouble):
     """A GitHub on loopback: REST below `api_url`, git and pages below `url`. Use it with `async with`.
 
     root: a folder of its own; the repositories live in it and stay there. app: the registered GitHub App, None
@@ -45,10 +58,12 @@ class GitHubStandIn:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._hub = Hub(root=root, app=app, clock=clock)
-        self._listener = Listener(self._hub, host=host, port=port)
+        self._webhooks = Webhooks(self._hub)
+        self._listener = Listener(self._hub, self._webhooks, host=host, port=port)
         self._key_lock = asyncio.Lock()
         self.user = self._hub.add_account(user)
         self._hub.viewer = self.user
+        self.collaboration = Collaboration(self._hub)
         self.token = self.new_token(user)
 
     async def __aenter__(self) -> Self:
@@ -162,14 +177,15 @@ class GitHubStandIn:
         hub.changes.notify()
         return repository
 
-    def repository(self, full_name: str) -> Repository:
-        """Raises KeyError when there is none."""
-        return self._hub.named(full_name)
-
     def set_permission(self, repository: str, login: str, level: Level) -> None:
         """What an account may do in a repository; Level.NONE takes it away."""
         self._hub.add_account(login)
-        self.repository(repository).members[login.lower()] = level
+        self.repository(repository).set_level(login, level)
+
+    def set_role(self, repository: str, login: str, role_name: str) -> None:
+        """What an account may do, by the name of its role (see ROLES). Raises KeyError for another name."""
+        self._hub.add_account(login)
+        self.repository(repository).set_level(login, ROLES[role_name], role_name)
 
     def _installation_on(self, owner: Account) -> Installation:
         for known in self._hub.installations.values():
@@ -232,41 +248,6 @@ class GitHubStandIn:
         await pulls.follow_branches(self._hub, found, writer)
         return sha
 
-    def open_issue(
-        self,
-        repository: str,
-        title: str,
-        body: str = "",
-        *,
-        author: str | None = None,
-        labels: Iterable[str] = (),
-    ) -> Issue:
-        writer = self.user if author is None else self._hub.add_account(author)
-        return issues.open_issue(
-            self._hub, self.repository(repository), writer, title=title, body=body, labels=tuple(labels)
-        )
-
-    def comment(self, repository: str, number: int, body: str, *, author: str | None = None) -> Comment:
-        """A comment on an issue or pull request."""
-        writer = self.user if author is None else self._hub.add_account(author)
-        return issues.add_comment(self._hub, self.repository(repository), number, writer, body)
-
-    async def open_pull_request(
-        self, repository: str, title: str, body: str = "", *, head: str, base: str | None = None
-    ) -> PullRequest:
-        """A pull request by the user. Raises errors.Refusal as the API does."""
-        found = self.repository(repository)
-        into = base or found.default_branch
-        pull = await pulls.open_pull(
-            self._hub, found, self.user, title=title, head=head, base=into, body=body
-        )
-        return self._pull_request(found, pull)
-
-    async def merge(self, repository: str, number: int) -> str:
-        """Merge a pull request as the user, as the button does; the merge commit's SHA."""
-        pull = await pulls.merge_pull(self._hub, self.repository(repository), number, self.user)
-        return pull.merge_commit_sha or ""
-
     # What happened
 
     async def branch_sha(self, repository: str, branch: str) -> str | None:
@@ -291,20 +272,6 @@ class GitHubStandIn:
         found = self.repository(repository)
         return tuple(self._pull_request(found, pull) for pull in found.pulls.values())
 
-    def _pull_request(self, repository: Repository, pull: Pull) -> PullRequest:
-        issue = repository.issues[pull.number]
-        return PullRequest(
-            number=pull.number,
-            title=issue.title,
-            body=issue.body or "",
-            state="merged" if pull.merged_at is not None else str(issue.state),
-            head=pull.head,
-            base=pull.base,
-            head_sha=pull.head_sha,
-            author=issue.user.login,
-            url=f"{self.url}/{repository.full_name}/pull/{pull.number}",
-        )
-
     def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
         """The comments of an issue or pull request, oldest first."""
         return self.repository(repository).comments_of(number)
@@ -322,6 +289,47 @@ class GitHubStandIn:
         """Bytes that git clients sent to a repository so far."""
         return self.repository(repository).bytes_received
 
+    # The webhook of the App
+
+    @property
+    def webhook_secret(self) -> str:
+        """GITHUB_WEBHOOK_SECRET. Raises LookupError where there is no App."""
+        return self._app().webhook_secret
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where deliveries go; None (at first) delivers and remembers nothing."""
+        return self._webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        self._webhooks.url = url
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What was sent to the webhook, failed or not, oldest first."""
+        return tuple(self._webhooks.history)
+
+    async def redeliver(self, delivery_id: int) -> Delivery:
+        """Send a delivery once more, and wait for its end. Raises LookupError when there is none."""
+        delivery = self._webhooks.find(delivery_id)
+        if delivery is None:
+            raise LookupError(f"There is no delivery {delivery_id}.")
+        return await self._webhooks.redeliver(delivery)
+
+    async def ping(self) -> Delivery:
+        """Send the webhook GitHub's `ping`, and wait for its end."""
+        return await self._webhooks.ping()
+
+    async def deliver_raw(
+        self, event: str, payload: bytes, *, signature: str | None = None, guid: str | None = None
+    ) -> int:
+        """Send the webhook any body, which `deliveries` leaves out; the status of its answer, 0 without one.
+
+        signature: instead of the right one; "" for none at all. guid: instead of a new one.
+        """
+        return await self._webhooks.deliver_raw(event, payload, guid or str(uuid.uuid4()), signature)
+
     async def wait_for(
         self,
         predicate: Callable[[], bool | Awaitable[bool]],
@@ -330,44 +338,6 @@ class GitHubStandIn:
         """Return once `predicate` (plain or async) holds. Raises TimeoutError after `timeout` seconds."""
         await self._hub.changes.wait_for(predicate, timeout)
 
-    # What goes wrong
-
-    def fail(
-        self,
-        path_pattern: str,
-        status: int = 500,
-        body: Mapping[str, object] | str = "",
-        times: int | None = 1,
-        headers: Mapping[str, str] | None = None,
-        method: str | None = None,
-    ) -> None:
-        """Let the next `times` matching requests fail (None: all until `mend`); see `faults.Fault`."""
-        fault = Fault(path_pattern, status, body or {"message": "Server Error"}, times, headers or {}, method)
-        self._hub.faults = (*self._hub.faults, fault)
-
-    def limit_rate(
-        self,
-        *,
-        secondary: bool = True,
-        status: int = 403,
-        retry_after: int = 1,
-        times: int | None = 1,
-        path_pattern: str = "/api/v3/*",
-    ) -> None:
-        """Answer with GitHub's rate limit: the secondary one (`Retry-After`) or the hour's (`X-RateLimit-Reset`)."""
-        reset = str(int(self._hub.clock()) + retry_after)
-        headers = (
-            {"Retry-After": str(retry_after)}
-            if secondary
-            else {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
-        )
-        message = SECONDARY_LIMIT if secondary else PRIMARY_LIMIT
-        self.fail(path_pattern, status, {"message": message}, times, headers)
-
-    def mend(self) -> None:
-        """Take back every `fail` and `limit_rate`."""
-        self._hub.faults = ()
-
     async def go_down(self) -> None:
         """Refuse connections, and cut those that are open, until `come_up`."""
         await self._listener.go_down()
@@ -375,18 +345,3 @@ class GitHubStandIn:
     async def come_up(self) -> None:
         """Listen again, at the same address."""
         await self._listener.come_up()
-
-    def protect(self, repository: str, branch: str, *, reviews: bool = False) -> None:
-        """Refuse pushes to a branch; with `reviews`, merging into it too."""
-        self.repository(repository).protected[branch] = Protection(reviews)
-
-    def unprotect(self, repository: str, branch: str) -> None:
-        self.repository(repository).protected.pop(branch, None)
-
-    def refuse_pushes(self, repository: str, reason: str | None) -> None:
-        """Refuse every push with these words on the pusher's terminal; None allows them again."""
-        self.repository(repository).push_refusal = reason
-
-    def archive(self, repository: str, archived: bool = True) -> None:
-        """Make a repository read-only, or writable again."""
-        self.repository(repository).archived = archived

@@ -56,7 +56,7 @@ class Rendering:
         """A message for the page: what orders it, and its HTML."""
         state = self._state
         author = state.people.get(message.user) or Person(message.user, message.user, message.user)
-        replies = [m for m in state.replies(message.channel, message.ts) if self.visible(m)]
+        replies = [m for m in state.replies(message.channel, message.ts) if not m.only_for]
         names = self._names()
         html = self._template.render(
             message=message,
@@ -95,7 +95,14 @@ class Rendering:
         """Whether the page's person sees a message."""
         channel = self._state.channels[message.channel]
         member = channel.kind is ChannelKind.CHANNEL or self._me.id in channel.members
-        return member and message.only_for in ("", self._me.id)
+        if not member or message.only_for not in ("", self._me.id):
+            return False
+        return not (message.only_for and message.reply) or self._joins_thread(message)
+
+    def _joins_thread(self, message: Message) -> bool:
+        """Whether a thread had replies already. Slack, chat.postEphemeral: it shows no message in others."""
+        replies = self._state.replies(message.channel, message.thread_ts or "")
+        return any(not reply.only_for and float(reply.ts) < float(message.ts) for reply in replies)
 
     def text(self, value: JsonValue) -> Markup:
         """A text object as HTML."""

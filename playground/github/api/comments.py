@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from playground.github.access import Level
+from playground.github.api.installations import acting_app_json
 from playground.github.api.issues import check_author, issue_of
 from playground.github.api.reactions import reaction_json, reactions_json, removed
 from playground.github.api.route import SIGNED_IN, ApiRequest, Json, Reply, Route, stamp
-from playground.github.api.users import account_json
+from playground.github.api.users import account_json, author_association
 from playground.github.errors import not_found
 from playground.github.hub import Hub
 from playground.github.issues import add_comment, delete_comment, edit_comment, react
@@ -29,8 +30,8 @@ def comment_json(hub: Hub, repository: Repository, comment: Comment) -> Json:
         "user": account_json(hub, comment.user),
         "created_at": stamp(comment.created_at),
         "updated_at": stamp(comment.updated_at),
-        "author_association": "MEMBER" if comment.user.login.lower() in repository.members else "NONE",
-        "performed_via_github_app": None,
+        "author_association": author_association(repository, comment.user),
+        "performed_via_github_app": acting_app_json(hub, comment.user),
         "reactions": reactions_json(f"{url}/comments/{comment.id}/reactions", comment.reactions),
     }
 
@@ -64,14 +65,14 @@ async def change_comment(request: ApiRequest) -> Reply:
     comment = _comment_of(request)
     check_author(request, comment.user.id)
     text = request.body.needed_text("body", "IssueComment")
-    comment = edit_comment(request.hub, request.repository, comment, text)
+    comment = edit_comment(request.hub, request.repository, comment, text, by=request.account)
     return Reply(comment_json(request.hub, request.repository, comment))
 
 
 async def remove_comment(request: ApiRequest) -> Reply:
     comment = _comment_of(request)
     check_author(request, comment.user.id)
-    delete_comment(request.hub, request.repository, comment)
+    delete_comment(request.hub, request.repository, comment, by=request.account)
     return Reply(None, 204)
 
 

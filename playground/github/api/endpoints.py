@@ -12,11 +12,13 @@ from playground.github.api import (
     checks,
     comments,
     commits,
+    hooks,
     installations,
     issues,
     pulls,
     refs,
     repositories,
+    reviews,
     users,
 )
 from playground.github.api.route import ApiRequest, Reply, Route, check, error_body, read_body
@@ -31,7 +33,8 @@ REQUEST_TOKEN = web.RequestKey("token", TokenKind)
 
 def all_routes() -> tuple[Route, ...]:
     """Every endpoint; the order matters where a pattern may hold slashes."""
-    resources = (users, repositories, installations, refs, checks, commits, pulls, comments, issues)
+    ours = (users, repositories, installations, hooks)
+    resources = (*ours, refs, checks, commits, pulls, reviews, comments, issues)
     return tuple(route for resource in resources for route in resource.routes())
 
 

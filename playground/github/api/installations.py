@@ -8,9 +8,10 @@ from playground.github.access import Caller, Level, TokenKind, narrow
 from playground.github.api.repositories import repository_json
 from playground.github.api.route import APP, ApiRequest, Json, Reply, Route, stamp
 from playground.github.api.users import account_json
-from playground.github.app import TOKEN_SECONDS, Installation, make_installation_token
+from playground.github.app import TOKEN_SECONDS, App, Installation, make_installation_token
 from playground.github.errors import Refusal, not_found
 from playground.github.hub import Hub, Issued
+from playground.github.records import Account
 from playground.github.repositories import Repository
 
 NOT_GRANTED = "The permissions requested are not granted to this installation."
@@ -19,9 +20,15 @@ UNREACHABLE = (
 )
 
 
-def app_json(hub: Hub) -> Json:
-    """The App. Raises Refusal (404) where this GitHub has none."""
+OTHER_APPS = 100_000
+"""Where the ids of Apps other than this GitHub's own begin."""
+
+
+def app_json(hub: Hub, slug: str | None = None) -> Json:
+    """The App, or another one by its slug. Raises Refusal (404) where this GitHub has none."""
     app = hub.app
+    if slug is not None and (app is None or slug != app.slug):
+        app = _other_app(hub, slug)
     if app is None:
         raise not_found()
     return {
@@ -40,6 +47,18 @@ def app_json(hub: Hub) -> Json:
         "events": list(app.events),
         "installations_count": len(hub.installations),
     }
+
+
+def _other_app(hub: Hub, slug: str) -> App:
+    bot = hub.bot(App(slug=slug))
+    return App(OTHER_APPS + bot.id, slug, slug, f"Iv23li{slug}", {"checks": Level.WRITE}, (), False)
+
+
+def acting_app_json(hub: Hub, account: Account) -> Json | None:
+    """The App that an account is the bot of; None for everybody else."""
+    if hub.app is None or account.login != f"{hub.app.slug}[bot]":
+        return None
+    return app_json(hub)
 
 
 def installation_json(hub: Hub, installation: Installation) -> Json:

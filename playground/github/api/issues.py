@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from playground.github.access import Level, TokenKind
+from playground.github.api.installations import acting_app_json
 from playground.github.api.reactions import reaction_json, reactions_json, removed
 from playground.github.api.route import BARE_LIST, MUST_PUSH, SIGNED_IN, ApiRequest, Json, Reply, Route, stamp
-from playground.github.api.users import account_json
+from playground.github.api.users import account_json, author_association
 from playground.github.errors import Refusal, invalid, not_found
 from playground.github.hub import Hub
-from playground.github.issues import edit_issue, labels_named, open_issue, react
-from playground.github.records import Issue, IssueState, Label
+from playground.github.issues import assign, edit_issue, labels_named, open_issue, react, unassign
+from playground.github.pulls import edit_pull
+from playground.github.records import Account, AccountType, Issue, IssueState, Label
 from playground.github.repositories import Repository
 
 
@@ -31,6 +34,7 @@ def issue_json(hub: Hub, repository: Repository, issue: Issue) -> Json:
     url = f"{hub.api_url}/repos/{repository.full_name}"
     pull = repository.pulls.get(issue.number)
     page = f"{hub.url}/{repository.full_name}/{'pull' if pull else 'issues'}/{issue.number}"
+    assignees = [account_json(hub, account) for account in issue.assignees]
     shown: dict[str, object] = {
         "id": issue.id,
         "node_id": f"I_{issue.id}",
@@ -47,8 +51,8 @@ def issue_json(hub: Hub, repository: Repository, issue: Issue) -> Json:
         "body": issue.body,
         "user": account_json(hub, issue.user),
         "labels": [label_json(hub, repository, label) for label in issue.labels],
-        "assignee": None,
-        "assignees": [],
+        "assignee": assignees[0] if assignees else None,
+        "assignees": assignees,
         "milestone": None,
         "locked": False,
         "active_lock_reason": None,
@@ -56,7 +60,8 @@ def issue_json(hub: Hub, repository: Repository, issue: Issue) -> Json:
         "created_at": stamp(issue.created_at),
         "updated_at": stamp(issue.updated_at),
         "closed_at": stamp(issue.closed_at),
-        "author_association": "MEMBER" if issue.user.login.lower() in repository.members else "NONE",
+        "author_association": author_association(repository, issue.user),
+        "performed_via_github_app": acting_app_json(hub, issue.user),
         "reactions": reactions_json(f"{url}/issues/{issue.number}/reactions", issue.reactions),
     }
     if pull is not None:
@@ -122,6 +127,7 @@ async def create_issue(request: ApiRequest) -> Reply:
         title=request.body.needed_text("title", "Issue"),
         body=request.body.text("body"),
         labels=request.body.texts("labels") or (),
+        assignees=_asked_accounts(request),
     )
     return Reply(issue_json(request.hub, request.repository, issue), 201)
 
@@ -133,16 +139,46 @@ async def get_issue(request: ApiRequest) -> Reply:
 async def change_issue(request: ApiRequest) -> Reply:
     issue = issue_of(request)
     check_author(request, issue.user.id)
-    issue = edit_issue(
-        request.hub,
-        request.repository,
-        issue.number,
-        title=request.body.text("title"),
-        body=request.body.text("body"),
-        state=asked_state(request, "Issue"),
-        labels=request.body.texts("labels"),
+    hub, repository, body, number = request.hub, request.repository, request.body, issue.number
+    title, text, state = body.text("title"), body.text("body"), asked_state(request, "Issue")
+    if number in repository.pulls:
+        await edit_pull(hub, repository, number, request.account, title=title, body=text, state=state)
+        title = text = state = None
+    labels = body.texts("labels")
+    edit_issue(
+        hub, repository, number, title=title, body=text, state=state, labels=labels, by=request.account
     )
-    return Reply(issue_json(request.hub, request.repository, issue))
+    if "assignees" in body:
+        wanted = _asked_accounts(request)
+        for account in repository.issues[number].assignees:
+            if account not in wanted:
+                unassign(hub, repository, number, account, request.account)
+        for account in wanted:
+            assign(hub, repository, number, account, request.account)
+    return Reply(issue_json(hub, repository, repository.issues[number]))
+
+
+def _asked_accounts(request: ApiRequest) -> tuple[Account, ...]:
+    """The people of `assignees`; GitHub passes over the names that are nobody's."""
+    found = (request.hub.account(login) for login in request.body.texts("assignees") or ())
+    return tuple(each for each in found if each is not None and each.type is AccountType.USER)
+
+
+async def add_assignees(request: ApiRequest) -> Reply:
+    return _reassigned(request, assign, 201)
+
+
+async def remove_assignees(request: ApiRequest) -> Reply:
+    return _reassigned(request, unassign, 200)
+
+
+def _reassigned(
+    request: ApiRequest, change: Callable[[Hub, Repository, int, Account, Account], Issue], status: int
+) -> Reply:
+    hub, repository, issue = request.hub, request.repository, issue_of(request)
+    for account in _asked_accounts(request):
+        issue = change(hub, repository, issue.number, account, request.account)
+    return Reply(issue_json(hub, repository, issue), status)
 
 
 async def list_labels(request: ApiRequest) -> Reply:
@@ -183,8 +219,19 @@ async def add_issue_labels(request: ApiRequest) -> Reply:
         request.body.texts("labels") or request.body.texts(BARE_LIST) or ()
     )
     labels = labels_named(request.hub, repository, names)
-    edit_issue(request.hub, repository, issue.number, labels=[label.name for label in labels])
+    names = [label.name for label in labels]
+    edit_issue(request.hub, repository, issue.number, labels=names, by=request.account)
     return Reply([label_json(request.hub, repository, label) for label in labels])
+
+
+async def remove_issue_label(request: ApiRequest) -> Reply:
+    issue, repository = issue_of(request), request.repository
+    left = [label for label in issue.labels if label.name.lower() != request.part("name").lower()]
+    if len(left) == len(issue.labels):
+        raise Refusal(404, "Label does not exist")
+    names = [label.name for label in left]
+    edit_issue(request.hub, repository, issue.number, labels=names, by=request.account)
+    return Reply([label_json(request.hub, repository, label) for label in left])
 
 
 async def list_reactions(request: ApiRequest) -> Reply:
@@ -220,6 +267,9 @@ def routes() -> tuple[Route, ...]:
         Route("PATCH", issue, change_issue, "issues", write, read, SIGNED_IN),
         Route("GET", f"{issue}/labels", list_issue_labels, "issues"),
         Route("POST", f"{issue}/labels", add_issue_labels, "issues", write),
+        Route("DELETE", f"{issue}/labels/{{name:.+}}", remove_issue_label, "issues", write),
+        Route("POST", f"{issue}/assignees", add_assignees, "issues", write),
+        Route("DELETE", f"{issue}/assignees", remove_assignees, "issues", write),
         Route("GET", f"{issue}/reactions", list_reactions, "issues"),
         Route("POST", f"{issue}/reactions", add_reaction, "issues", write, read, SIGNED_IN),
         Route(

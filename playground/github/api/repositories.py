@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 
-from playground.github.access import Caller, Level, TokenKind
+from playground.github.access import Caller, Level, TokenKind, can_see
 from playground.github.api.commits import commit_json
 from playground.github.api.route import INSTALLATION, PERSON, ApiRequest, Json, Reply, Route, stamp
 from playground.github.api.users import account_json
 from playground.github.contents import list_folder, read_file
-from playground.github.errors import Refusal, not_found
+from playground.github.errors import Refusal, invalid, not_found
+from playground.github.forks import fork
 from playground.github.history import log
 from playground.github.hub import Hub
-from playground.github.records import IssueState
+from playground.github.pulls import fork_by
+from playground.github.records import AccountType, IssueState
 from playground.github.repositories import Repository
 
 BRANCH_NOT_FOUND = "Branch not found"
@@ -37,6 +39,7 @@ def permissions_json(caller: Caller, repository: Repository) -> Json:
 def repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
     url = f"{hub.api_url}/repos/{repository.full_name}"
     html_url = f"{hub.url}/{repository.full_name}"
+    forks = sum(each.fork_of is repository for each in hub.repositories.values())
     open_issues = sum(issue.state is IssueState.OPEN for issue in repository.issues.values())
     return {
         "id": repository.id,
@@ -47,11 +50,12 @@ def repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
         "owner": account_json(hub, repository.owner),
         "html_url": html_url,
         "description": repository.description or None,
-        "fork": False,
+        "fork": repository.fork_of is not None,
         "url": url,
         "branches_url": f"{url}/branches{{/branch}}",
         "collaborators_url": f"{url}/collaborators{{/collaborator}}",
         "commits_url": f"{url}/commits{{/sha}}",
+        "forks_url": f"{url}/forks",
         "compare_url": f"{url}/compare/{{base}}...{{head}}",
         "contents_url": f"{url}/contents/{{+path}}",
         "git_refs_url": f"{url}/git/refs{{/sha}}",
@@ -71,9 +75,9 @@ def repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
         "size": 0,
         "stargazers_count": 0,
         "watchers_count": 0,
-        "forks_count": 0,
+        "forks_count": forks,
         "open_issues_count": open_issues,
-        "forks": 0,
+        "forks": forks,
         "open_issues": open_issues,
         "watchers": 0,
         "has_issues": True,
@@ -86,7 +90,7 @@ def repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
         "disabled": False,
         "visibility": "private" if repository.private else "public",
         "is_template": False,
-        "allow_forking": False,
+        "allow_forking": True,
         "web_commit_signoff_required": False,
         "topics": [],
         "license": None,
@@ -100,8 +104,45 @@ def repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
     }
 
 
+def full_repository_json(hub: Hub, repository: Repository, caller: Caller) -> Json:
+    """A repository as its own address answers: a fork says where it comes from."""
+    shown = repository_json(hub, repository, caller)
+    parent = source = repository.fork_of
+    if parent is None or source is None or not can_see(caller, parent):
+        return shown
+    while source.fork_of is not None and can_see(caller, source.fork_of):
+        source = source.fork_of
+    return {
+        **shown,
+        "parent": repository_json(hub, parent, caller),
+        "source": repository_json(hub, source, caller),
+    }
+
+
 async def get_repository(request: ApiRequest) -> Reply:
-    return Reply(repository_json(request.hub, request.repository, request.caller))
+    return Reply(full_repository_json(request.hub, request.repository, request.caller))
+
+
+async def list_forks(request: ApiRequest) -> Reply:
+    hub, caller = request.hub, request.caller
+    forks = [each for each in hub.repositories.values() if each.fork_of is request.repository]
+    return request.page([repository_json(hub, each, caller) for each in forks if can_see(caller, each)])
+
+
+async def create_fork(request: ApiRequest) -> Reply:
+    """For the person, or for an organization that they name."""
+    hub, owner = request.hub, request.account
+    organization = request.body.text("organization")
+    if organization is not None:
+        found = hub.account(organization)
+        if found is None or found.type is not AccountType.ORGANIZATION:
+            raise invalid("Fork", "organization")
+        owner = found
+    new = fork_by(hub, request.repository, owner.login) is None
+    copy = await fork(hub, request.repository, owner)
+    if new:
+        copy.set_level(request.account.login, Level.ADMIN)
+    return Reply(full_repository_json(hub, copy, request.caller), 202)
 
 
 async def list_my_repositories(request: ApiRequest) -> Reply:
@@ -178,12 +219,12 @@ async def get_permission(request: ApiRequest) -> Reply:
     account = request.hub.account(request.part("login"))
     if account is None:
         raise not_found()
-    level = request.repository.level_of(account.login)
+    level, role = request.repository.level_of(account.login), request.repository.role_of(account.login)
     return Reply(
         {
             "permission": str(level),
-            "role_name": str(level),
-            "user": {**account_json(request.hub, account), "permissions": {}},
+            "role_name": role,
+            "user": {**account_json(request.hub, account), "permissions": {}, "role_name": role},
         }
     )
 
@@ -230,6 +271,8 @@ def routes() -> tuple[Route, ...]:
         Route("GET", "/user/repos", list_my_repositories, callers=PERSON),
         Route("GET", "/installation/repositories", list_installed_repositories, callers=INSTALLATION),
         Route("GET", repo, get_repository),
+        Route("GET", f"{repo}/forks", list_forks),
+        Route("POST", f"{repo}/forks", create_fork, callers=PERSON),
         Route("GET", f"{repo}/branches", list_branches, "contents"),
         Route("GET", f"{repo}/branches/{{branch:.+}}", get_branch, "contents"),
         Route("GET", f"{repo}/contents/{{path:.*}}", get_contents, "contents"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from playground.github.access import Level
 from playground.github.api.route import (
     INSTALLATION,
     PERSON,
@@ -14,6 +15,7 @@ from playground.github.api.route import (
 from playground.github.errors import not_found
 from playground.github.hub import Hub
 from playground.github.records import Account, AccountType
+from playground.github.repositories import Repository
 
 
 def account_json(hub: Hub, account: Account) -> Json:
@@ -35,6 +37,17 @@ def account_json(hub: Hub, account: Account) -> Json:
         "user_view_type": "public",
         "site_admin": False,
     }
+
+
+def author_association(repository: Repository, account: Account) -> str:
+    """What an author is to a repository, by GitHub's names."""
+    if account == repository.owner:
+        return "OWNER"
+    if repository.members.get(account.login.lower(), Level.NONE).covers(Level.WRITE):
+        return "MEMBER" if repository.owner.type is AccountType.ORGANIZATION else "COLLABORATOR"
+    merged = (number for number, pull in repository.pulls.items() if pull.merged_at is not None)
+    wrote = any(repository.issues[number].user == account for number in merged)
+    return "CONTRIBUTOR" if wrote else "NONE"
 
 
 def full_account_json(hub: Hub, account: Account) -> Json:
@@ -67,7 +80,10 @@ async def get_me(request: ApiRequest) -> Reply:
 
 
 async def get_user(request: ApiRequest) -> Reply:
-    account = request.hub.account(request.part("login"))
+    hub, login = request.hub, request.part("login")
+    account = hub.account(login)
+    if account is None and hub.app is not None and login.lower() == f"{hub.app.slug}[bot]".lower():
+        account = hub.bot(hub.app)
     if account is None:
         raise not_found()
     return Reply(full_account_json(request.hub, account))

@@ -1,1 +1,1 @@
-"""What a person sees in a browser: plain pages, no scripts."""
+"""What a person sees and does in a browser: plain pages and forms; small scripts only keep them fresh."""

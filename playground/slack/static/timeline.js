@@ -78,7 +78,7 @@ export class Timeline {
       const newDay = !previous || day !== dayName(dateOf(previous.ts));
       if (newDay && !this.#isThread) node.before(line("divider", day));
       if (this.#isThread && index === 1) {
-        const count = messages.length - 1;
+        const count = messages.slice(1).filter((reply) => !reply.only).length;
         node.before(line("divider start", count === 1 ? "1 reply" : `${count} replies`));
       }
       const together =

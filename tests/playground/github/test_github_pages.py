@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
+from playground.github.access import Level
 from playground.github.server import GitHubStandIn
+from tests.playground.github.browsing import page, send
 
 WIDGETS = "acme/widgets"
 
@@ -16,18 +18,6 @@ WIDGETS = "acme/widgets"
 async def browser(stand_in: GitHubStandIn) -> AsyncIterator[ClientSession]:
     async with ClientSession(stand_in.url) as session:
         yield session
-
-
-async def page(browser: ClientSession, path: str) -> str:
-    async with browser.get(path) as response:
-        text = await response.text()
-        assert response.status == 200, text
-        policy = response.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
-        assert "<script" not in text
-        assert 'style="' not in text
-        return text
 
 
 async def test_every_page(stand_in: GitHubStandIn, browser: ClientSession) -> None:
@@ -47,12 +37,21 @@ async def test_every_page(stand_in: GitHubStandIn, browser: ClientSession) -> No
         f"/{WIDGETS}/commits/heddle/a/b": "Add new",
         f"/{WIDGETS}/commit/{sha}": "Why.",
         f"/{WIDGETS}/issues": "It squeaks",
-        f"/{WIDGETS}/issues/1": "&lt;b&gt;often&lt;/b&gt;",
+        f"/{WIDGETS}/issues/1": "&amp; <b>often</b>",
+        f"/{WIDGETS}/issues/new": "Create issue",
         f"/{WIDGETS}/pulls": "Add new",
-        f"/{WIDGETS}/pull/{pull.number}": "☑ done",
+        f"/{WIDGETS}/pull/{pull.number}": '<input type="checkbox" disabled="" checked="" aria-label="done"> done',
+        f"/{WIDGETS}/pull/{pull.number}/commits": "Add new",
+        f"/{WIDGETS}/pull/{pull.number}/files": "src/new.py",
+        "/settings/apps/heddle/advanced": "Nothing was delivered yet.",
         "/acme/empty": "This repository is empty.",
         "/acme/secret": "Private",
         "/_/style.css": "--page",
+        "/_/conversation.css": ".timeline",
+        "/_/page.js": "import",
+        "/_/live.js": "EventSource",
+        "/_/morph.js": "export function morph",
+        "/_/review.js": "localStorage",
         "/_/avatar.svg": "<svg",
     }
     for path, words in expected.items():
@@ -71,6 +70,11 @@ async def test_every_page(stand_in: GitHubStandIn, browser: ClientSession) -> No
         "/nobody",
         "/acme/nothing",
         f"/{WIDGETS}/pull/9",
+        f"/{WIDGETS}/pull/9/files",
+        f"/{WIDGETS}/issues/9",
+        f"/{WIDGETS}/issues/9/live",
+        "/settings/apps/other/advanced",
+        "/settings/apps/heddle/advanced/9",
         f"/{WIDGETS}/tree/nowhere",
         f"/{WIDGETS}/blob/main/no",
         "/a/b/c",
@@ -113,17 +117,52 @@ async def test_merging_without_the_needed_review(stand_in: GitHubStandIn, browse
         assert response.status == 405
 
 
-async def test_texts_of_others_are_harmless(stand_in: GitHubStandIn, browser: ClientSession) -> None:
-    evil = "<script>alert(1)</script> [x](javascript:alert(1)) ![i](javascript:alert(2))"
-    await stand_in.commit(
-        WIDGETS, {"<img src=x>.md": "<script>\n"}, branch="topic", message="<script>alert(1)</script>"
-    )
-    await stand_in.open_pull_request(WIDGETS, "<script>alert(1)</script>", evil, head="topic")
-    stand_in.comment(WIDGETS, 1, evil + "\n\n[y](https://example.org)")
+async def test_only_those_who_may_write_can_merge(stand_in: GitHubStandIn, browser: ClientSession) -> None:
+    await stand_in.commit(WIDGETS, {"a": "b"}, branch="topic")
+    pull = await stand_in.open_pull_request(WIDGETS, "T", head="topic")
+    await send(browser, stand_in.url, "/_/viewer", new="mallory")
     text = await page(browser, f"/{WIDGETS}/pull/1")
-    assert "<img src=x>" not in text
-    assert 'href="javascript' not in text
-    assert 'rel="nofollow noopener noreferrer"' in text
+    assert "Only those with write access" in text
+    assert "Squash and merge" not in text
+    _, refusal = await send(browser, stand_in.url, f"/{WIDGETS}/pull/1/merge", 403, head=pull.head_sha)
+    assert "mallory has no write access to acme/widgets." in refusal
+    stand_in.set_permission(WIDGETS, "mallory", Level.WRITE)
+    await send(browser, stand_in.url, f"/{WIDGETS}/pull/1/merge", head=pull.head_sha, method="squash")
+    assert stand_in.pull_requests(WIDGETS)[0].state == "merged"
+
+
+async def test_acting_as_another_account(stand_in: GitHubStandIn, browser: ClientSession) -> None:
+    assert "Acting as</span> <strong>ada</strong>" in await page(browser, "/")
+    assert "acme/secret" in await page(browser, "/")
+    where, text = await send(browser, stand_in.url, "/_/viewer", new="mallory-2")
+    assert where == f"/{WIDGETS}"
+    assert "Acting as</span> <strong>mallory-2</strong>" in text
+    assert "acme/secret" not in await page(browser, "/")
+    async with browser.get("/acme/secret") as response:
+        assert response.status == 404
+    await send(browser, stand_in.url, "/_/viewer", login="ada")
+    assert "acme/secret" in await page(browser, "/")
+    for refused in ("acme", "nobody", ""):
+        await send(browser, stand_in.url, "/_/viewer", 422, login=refused)
+    for refused in ("-x", "a--b", "a b", "<b>", "x" * 40):
+        await send(browser, stand_in.url, "/_/viewer", 422, new=refused)
+    async with browser.post(
+        "/_/viewer", data={"login": "mallory-2"}, headers={"Origin": "http://evil.example"}
+    ) as response:
+        assert response.status == 403
+    assert "Acting as</span> <strong>ada</strong>" in await page(browser, "/")
+
+
+@pytest.mark.parametrize("referer", ["http://evil.example//evil.example", "http://h/\\evil", "", "nonsense"])
+async def test_no_way_out_through_the_switch(
+    stand_in: GitHubStandIn, browser: ClientSession, referer: str
+) -> None:
+    headers = {"Origin": stand_in.url, "Referer": referer}
+    async with browser.post(
+        "/_/viewer", data={"login": "ada"}, headers=headers, allow_redirects=False
+    ) as response:
+        assert response.status == 303
+        assert response.headers["Location"] == "/"
 
 
 async def test_large_and_odd_files(stand_in: GitHubStandIn, browser: ClientSession) -> None:
@@ -137,7 +176,7 @@ async def test_large_and_odd_files(stand_in: GitHubStandIn, browser: ClientSessi
     }
     await stand_in.commit(WIDGETS, files, branch="topic")
     await stand_in.open_pull_request(WIDGETS, "T", head="topic")
-    text = await page(browser, f"/{WIDGETS}/pull/1")
+    text = await page(browser, f"/{WIDGETS}/pull/1/files")
     assert "Binary file not shown." in text
     assert "3501 more lines are not shown here." in text
     assert "Large diffs are not shown here." in text
