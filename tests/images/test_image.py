@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 import uuid
@@ -56,6 +58,7 @@ class Gateway(ThreadingMixIn, UnixStreamServer):
 
     def __init__(self, path: Path) -> None:
         self.asked: list[tuple[str, bytes]] = []
+        self.reads: list[str] = []  # files that the model asks for first
         super().__init__(str(path), GatewayHandler)
         path.chmod(0o777)
 
@@ -81,7 +84,8 @@ class GatewayHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.asked.append((self.requestline, body))
-        self._answer("text/event-stream", model_reply())
+        reads = self.server.reads if b'"name":"Read"' in body else []
+        self._answer("text/event-stream", model_reply(reads.pop(0) if reads else None))
 
     def _answer(self, kind: str, body: bytes) -> None:
         self.send_response(200)
@@ -91,15 +95,21 @@ class GatewayHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def model_reply() -> bytes:
+def model_reply(reads: str | None = None) -> bytes:
     message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
     usage = {"input_tokens": 1, "output_tokens": 1}
+    block: dict[str, object] = {"type": "text", "text": ""}
+    delta, reason = {"type": "text_delta", "text": "Good day."}, "end_turn"
+    if reads is not None:
+        block = {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps({"file_path": reads})}
+        reason = "tool_use"
     events: list[dict[str, object]] = [
         {"type": "message_start", "message": message | {"usage": usage}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good day."}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
+        {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage},
         {"type": "message_stop"},
     ]
     return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
@@ -396,3 +406,96 @@ def test_claude_code_reads_the_context_and_asks_nobody_but_the_model(place: Plac
     assert place.run("sh", "-c", script) == (0, "Good day.")
     assert {line.split("?")[0] for line, _ in gateway.asked} == {"POST /model/v1/messages"}
     assert b"The conversation is about looms." in gateway.asked[-1][1]
+
+
+def commit_to(place: Place, ref: str, files: dict[str, str]) -> None:
+    """One more commit on the first one, in the mirror as `ref`."""
+    source = place.folder / "source"
+    git = ("git", "-C", str(source), "-c", "user.name=A", "-c", "user.email=a@example.com")
+    root = subprocess.run((*git, "rev-list", "--max-parents=0", "HEAD"), check=True, capture_output=True)
+    subprocess.run((*git, "checkout", "--quiet", "--detach", root.stdout.decode().strip()), check=True)
+    for name, text in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    subprocess.run((*git, "add", "--all"), check=True)
+    subprocess.run((*git, "commit", "--quiet", "-m", "Files"), check=True)
+    subprocess.run((*git, "push", "--quiet", "--force", str(place.mirror), f"HEAD:{ref}"), check=True)
+
+
+def put(name: str, files: dict[str, bytes]) -> None:
+    """Writes below /workspace as Heddle's engine does; a name that ends in `/` is a folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path.rstrip("/"))
+            entry.uid = entry.gid = 1000
+            entry.mode, entry.size = 0o644, len(content)
+            if path.endswith("/"):
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry, io.BytesIO(content))
+    done = subprocess.run(
+        ("docker", "cp", "-", f"{name}:/workspace"), input=buffer.getvalue(), capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def headless_run(place: Place, task: str, **changes: object) -> list[dict[str, object]]:
+    """A run of the driver with the real Claude Code; its journal."""
+    order = {
+        "run_id": "run-1",
+        "repository": "acme/greeter",
+        "branch": "claude/one",
+        "base": "main",
+        "remote": "http://127.0.0.1:3128/git/acme/greeter.git",
+        "mirror": "/mirror",
+        "resume": None,
+        "time_limit": 60,
+        "author": {"name": "Heddle", "email": "heddle@example.com"},
+        "trailers": [],
+        "message_id": str(uuid.uuid4()),
+        **changes,
+    }
+    name = place.start(
+        "sh",
+        "-c",
+        "until [ -e /workspace/go ]; do sleep 0.05; done; exec python3 -m headless /workspace/runs/run-1",
+    )
+    files = {"runs/": b"", "runs/run-1/": b"", "runs/run-1/inbox/": b"", "runs/run-1/task.md": task.encode()}
+    put(name, {**files, "runs/run-1/run.json": json.dumps(order).encode()})
+    put(
+        name,
+        {
+            "attachments/": b"",
+            "attachments/m1/": b"",
+            "attachments/m1/gr\u00f6\u00dfe.txt": b"17 feet\n",
+            "go": b"",
+        },
+    )
+    assert docker("wait", name) == "0"
+    code, journal = place.run("cat", "/workspace/runs/run-1/stdout.jsonl")
+    assert code == 0
+    return [json.loads(line) for line in journal.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["CLAUDE.md", "AGENTS.md", ".claude/rules/first.md", ".claude/CLAUDE.md"])
+@pytest.mark.parametrize("untrusted", [False, True])
+def test_claude_code_is_told_by_the_base_where_outsiders_decide(
+    place: Place, name: str, untrusted: bool
+) -> None:
+    gateway = place.gateway()
+    commit_to(place, "refs/heads/main", {name: "Speak of warp threads.\n"})
+    commit_to(place, "refs/pull/7/head", {name: "Speak of weft threads.\n"})
+    journal = headless_run(place, "Hello", base="main", start="refs/pull/7/head", untrusted=untrusted)
+    assert (journal[-1]["event"], journal[-1]["commits"]) == ("finished", 0)
+    asked = b"".join(body for line, body in gateway.asked if line.startswith("POST /model"))
+    assert (b"warp threads" in asked, b"weft threads" in asked) == (untrusted, not untrusted)
+
+
+def test_claude_code_reads_what_was_attached(place: Place) -> None:
+    gateway = place.gateway()
+    gateway.reads.append("/workspace/attachments/m1/gr\u00f6\u00dfe.txt")
+    commit_to(place, "refs/heads/main", {"a.txt": "a\n"})
+    journal = headless_run(place, "Hello", base="main")
+    assert (journal[-1]["event"], journal[-1]["commits"]) == ("finished", 0), "no attachment is work"
+    assert b"17 feet" in gateway.asked[-1][1]
+    assert place.run("git", "-C", "/workspace/repository", "status", "--porcelain") == (0, "")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
 
 from .git import Git, GitError
 from .run import Run
 
 FETCH_LIMIT = 120.0  # seconds for bringing a kept repository up to date
+START = "refs/remotes/heddle/start"  # what run.json calls `start`, as of the last look
+NO_SUCH_REF = "couldn't find remote ref"  # git's words
 
 
 class CloneFailed(Exception):
@@ -16,7 +19,7 @@ class CloneFailed(Exception):
 
 
 class BaseMissing(Exception):
-    """Neither the branch nor the base is in the mirror."""
+    """What the branch should start from is not in the mirror."""
 
 
 def is_cloned(run: Run) -> bool:
@@ -32,37 +35,56 @@ async def create(run: Run) -> None:
     partial = run.workspace / "repository.partial"
     if partial.exists():
         shutil.rmtree(partial)
-    safe = run.folder / "mirror.gitconfig"
-    safe.write_text(f"[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = {run.mirror}\n")
     outside = Git(run.workspace, run.author)
-    cloned = await outside.run(
-        "clone",
-        "--quiet",
-        "--shared",
-        "--no-checkout",
-        str(run.mirror),
-        partial.name,
-        environment={"GIT_CONFIG_GLOBAL": str(safe)},
-    )
-    safe.unlink()
+    arguments = ("clone", "--quiet", "--shared", "--no-checkout", str(run.mirror), partial.name)
+    with _trusting_mirror(run) as environment:
+        cloned = await outside.run(*arguments, environment=environment)
     if not cloned.ok:
         raise CloneFailed(cloned.output)
     git = Git(partial, run.author)
     try:
         await _start_branch(git, run)
+        _record_base(run, await git.ask("rev-parse", "HEAD"))
     except GitError as error:
         raise CloneFailed(str(error)) from error
     partial.rename(run.workspace / "repository")
 
 
+@contextlib.contextmanager
+def _trusting_mirror(run: Run) -> Iterator[dict[str, str]]:
+    """An environment in which git reads the mirror, though it belongs to another user."""
+    safe = run.folder / "mirror.gitconfig"
+    safe.write_text(f"[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = {run.mirror}\n")
+    try:
+        yield {"GIT_CONFIG_GLOBAL": str(safe)}
+    finally:
+        safe.unlink()
+
+
 async def _start_branch(git: Git, run: Run) -> None:
-    theirs = await git.commit_of(f"refs/remotes/origin/{run.branch}")
-    start = theirs or await git.commit_of(f"refs/remotes/origin/{run.base}")
+    start = await git.commit_of(f"refs/remotes/origin/{run.branch}")
+    if start is None and run.start:
+        start = await _fetch_start(git, run)
+        if start is None:
+            raise BaseMissing(f"{run.start} is not in the repository")
+    start = start or await git.commit_of(f"refs/remotes/origin/{run.base}")
     if start is None:
         raise BaseMissing(f"{run.base} is not a branch of the repository")
     # `git push` without arguments has to work for Claude, and `git status` to say nothing of an upstream.
     await git.ask("config", "push.default", "current")
     await git.ask("checkout", "--quiet", "--no-track", "-B", run.branch, start)
+
+
+async def _fetch_start(git: Git, run: Run) -> str | None:
+    """The commit that the mirror has for `start` now; None when it has none. Raises GitError."""
+    arguments = ("fetch", "--quiet", "--no-tags", str(run.mirror), f"+{run.start}:{START}")
+    with _trusting_mirror(run) as environment:
+        outcome = await git.run(*arguments, environment=environment)
+    if outcome.ok:
+        return await git.commit_of(START)
+    if NO_SUCH_REF in outcome.output:
+        return None
+    raise GitError(outcome.output)
 
 
 async def connect(git: Git, run: Run) -> None:
@@ -84,15 +106,40 @@ async def refresh(git: Git, run: Run) -> None:
     """
     if await git.branch() != run.branch and await git.is_clean():
         await git.says("checkout", "--quiet", run.branch)
-    if not (await git.run("fetch", "--quiet", "origin", limit=FETCH_LIMIT)).ok:
+    before = await _theirs(git, run)
+    await git.run("fetch", "--quiet", "origin", limit=FETCH_LIMIT)
+    if run.start:
+        with contextlib.suppress(GitError):
+            await _fetch_start(git, run)
+    theirs = await _theirs(git, run)
+    if theirs and await git.branch() == run.branch and await git.is_clean():
+        await _take_over(git, run, before, theirs)
+
+
+async def _theirs(git: Git, run: Run) -> str | None:
+    """Where the branch is for everyone else: its commit on the remote, and the start until it is there."""
+    pushed = await git.commit_of(f"refs/remotes/origin/{run.branch}")
+    return pushed or (await git.commit_of(START) if run.start else None)
+
+
+async def _take_over(git: Git, run: Run, before: str | None, theirs: str) -> None:
+    here, base = await git.ask("rev-parse", "HEAD"), await base_of(git, run)
+    if await git.is_ancestor(theirs, here):
         return
-    theirs = f"refs/remotes/origin/{run.branch}"
-    if await git.branch() == run.branch and await git.commit_of(theirs) and await git.is_clean():
-        await git.says("merge", "--quiet", "--ff-only", theirs)
+    if await git.is_ancestor(here, theirs):
+        known = here == base
+        moved = await git.says("merge", "--quiet", "--ff-only", theirs)
+    else:
+        # They have rewritten the branch: nothing is lost when all that is here was theirs already.
+        known = here == before
+        moved = known and await git.says("checkout", "--quiet", "--no-track", "-B", run.branch, theirs)
+    if moved and known and not await git.is_ancestor(base, f"refs/remotes/origin/{run.base}"):
+        _record_base(run, theirs)  # on a branch of others, what they add is no work of this workspace
 
 
 async def base_of(git: Git, run: Run) -> str:
-    """The commit from which the branch started, recorded beside the repository at the first time."""
+    """The commit from which the workspace's work counts: where its branch was when the workspace began. It is
+    recorded beside the repository."""
     record = run.workspace / "base"
     if record.is_file():
         known = await git.commit_of(record.read_text().strip() or "-")
@@ -100,11 +147,12 @@ async def base_of(git: Git, run: Run) -> str:
             return known
     outcome = await git.run("merge-base", "HEAD", f"refs/remotes/origin/{run.base}")
     base = outcome.answer.strip() if outcome.ok else await git.ask("rev-parse", "HEAD")
-    _write_whole(record, base + "\n")
+    _record_base(run, base)
     return base
 
 
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(text)
-    partial.replace(path)
+def _record_base(run: Run, commit: str) -> None:
+    record = run.workspace / "base"
+    partial = record.with_suffix(".partial")
+    partial.write_text(commit + "\n")
+    partial.replace(record)

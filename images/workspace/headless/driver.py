@@ -11,6 +11,7 @@ from . import clone
 from .claude import CONTINUE, Exit, Session
 from .difference import Difference, difference
 from .git import Git, GitError
+from .guard import Guard
 from .inbox import Inbox
 from .journal import Journal, Past, Phase, Reason
 from .preparation import Preparation, Prepared
@@ -36,6 +37,7 @@ class Driver:
         self._stop = stop
         self._past = past
         self._git: Git = clone.repository_of(run)
+        self._guard = Guard(self._git, run)
         self._phase = Phase.CLONE
         self._base = ""
         self._pushed = False
@@ -79,8 +81,14 @@ class Driver:
         await clone.connect(self._git, self._run)
         if kept and not self._past.begun:
             self._enter(Phase.CLONE)
+            await self._guard.lift()
             await clone.refresh(self._git, self._run)
         self._base = await clone.base_of(self._git, self._run)
+        if self._run.untrusted and not self._past.claude_exited:
+            try:
+                await self._guard.apply()
+            except clone.BaseMissing as error:
+                return self._fail(Reason.BASE_MISSING, str(error))
         preparation = Preparation(self._run, self._git)
         if preparation.is_due() and not self._past.claude_begun and not self._stop.asked:
             self._enter(Phase.SETUP)
@@ -118,9 +126,18 @@ class Driver:
         Inbox(self._run.folder).close()
         self._enter(Phase.SAVE)
         try:
+            await self._guard.lift()
             await save(self._git, self._run)
         except GitError as error:
             self._fail(Reason.COMMIT_FAILED, str(error))
+        try:
+            await self._push_work()
+        finally:
+            if self._run.untrusted:  # for whoever works in the workspace until the next run
+                with contextlib.suppress(clone.BaseMissing, GitError, OSError):
+                    await self._guard.apply()
+
+    async def _push_work(self) -> None:
         if not (await difference(self._git, self._run, self._base)).commits:
             return
         self._enter(Phase.PUSH)

@@ -26,20 +26,27 @@ class Git:
     author: Author
 
     async def run(
-        self, *arguments: str, limit: float = LOCAL_LIMIT, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        limit: float = LOCAL_LIMIT,
+        environment: Mapping[str, str] | None = None,
+        given: bytes | None = None,
     ) -> Outcome:
-        """A command whose failure means something to the caller."""
+        """A command whose failure means something to the caller. `given` is its input."""
         settings = (*_SETTINGS, f"user.name={self.author.name}", f"user.email={self.author.email}")
         return await output_of(
             ["git", *(part for setting in settings for part in ("-c", setting)), *arguments],
             folder=self.folder,
             environment={**_plain_environment(), **(environment or {})},
             limit=limit,
+            given=given,
         )
 
-    async def ask(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    async def ask(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, given: bytes | None = None
+    ) -> str:
         """What a command prints. Raises GitError when it fails."""
-        outcome = await self.run(*arguments, environment=environment)
+        outcome = await self.run(*arguments, environment=environment, given=given)
         if not outcome.ok:
             raise GitError(f"git {' '.join(arguments)}\n{outcome.output}".strip())
         return outcome.answer.strip("\n")
@@ -64,6 +71,10 @@ class Git:
 
     async def is_clean(self) -> bool:
         return not await self.ask("status", "--porcelain")
+
+    async def unlock(self) -> None:
+        """Lets the index be written again after a git that was killed. No other git may be at work."""
+        (await self.directory() / "index.lock").unlink(missing_ok=True)
 
     async def directory(self) -> Path:
         """The .git directory."""

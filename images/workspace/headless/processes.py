@@ -70,19 +70,20 @@ async def output_of(
     folder: Path,
     environment: dict[str, str],
     limit: float,
+    given: bytes | None = None,
 ) -> Outcome:
-    """Runs a program without input to its end, or kills it after `limit` seconds."""
+    """Runs a program to its end, with `given` as its input, or kills it after `limit` seconds."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         cwd=folder,
         env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        answer, errors = await asyncio.wait_for(process.communicate(), limit)
+        answer, errors = await asyncio.wait_for(process.communicate(given), limit)
     except TimeoutError:
         return Outcome(124, f"no end after {limit:.0f} seconds: {' '.join(arguments[:4])}", timed_out=True)
     finally:

@@ -25,7 +25,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """run.json and task.md. Nothing in it changes while the run goes on. `time_limit` is in seconds."""
+    """run.json and task.md. Nothing in it changes while the run goes on. `time_limit` is in seconds. `start` is
+    the mirror's ref where a new branch starts instead of at `base`. `untrusted`: people without the right to write
+    to the repository decide what is on the branch."""
 
     folder: Path
     run_id: str
@@ -38,6 +40,8 @@ class Run:
     author: Author
     trailers: tuple[str, ...]
     task: Message
+    start: str | None = None
+    untrusted: bool = False
 
     @property
     def workspace(self) -> Path:
@@ -61,4 +65,6 @@ class Run:
             author=Author(str(order["author"]["name"]), str(order["author"]["email"])),
             trailers=tuple(str(trailer) for trailer in order["trailers"]),
             task=Message(str(order["message_id"]), text),
+            start=str(order["start"]) if order.get("start") else None,
+            untrusted=bool(order.get("untrusted")),
         )

@@ -33,7 +33,7 @@ def _cut(line: str) -> str:
 
 async def save(git: Git, run: Run) -> None:
     """Commits everything that is not ignored, and leaves HEAD at what counts. Raises GitError."""
-    (await git.directory() / "index.lock").unlink(missing_ok=True)  # every other git is gone by now
+    await git.unlock()  # every other git is gone by now
     await _finish_operation(git, run)
     await _return_to_branch(git, run)
     await _stage(git)
@@ -66,11 +66,11 @@ async def _finish_operation(git: Git, run: Run) -> None:
             await _stage(git)
             if await git.says(command, "--continue"):
                 return
-        await _keep(git, run)
+        await keep(git, run)
         await git.ask(command, "--abort")
         return
     if not resolved:
-        await _keep(git, run)
+        await keep(git, run)
         for command, going_on in picks.items():
             if going_on and not await git.says(command, "--abort"):
                 await git.ask("reset", "--quiet", "--merge")
@@ -86,7 +86,7 @@ async def _has_conflicts(git: Git) -> bool:
     return False
 
 
-async def _keep(git: Git, run: Run) -> None:
+async def keep(git: Git, run: Run) -> None:
     """A commit of the working tree as it is, on no branch: refs/heddle/<run id>."""
     index = {"GIT_INDEX_FILE": str(run.folder / "kept-index")}
     await git.ask("read-tree", "HEAD", environment=index)

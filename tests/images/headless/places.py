@@ -96,6 +96,20 @@ class Place:
     def refresh_mirror(self) -> None:
         git(self.mirror, "fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/heads/*")
 
+    def push_pull(self, name: str, text: str, ref: str = "refs/pull/7/head") -> str:
+        """Someone commits a file in a fork, on top of what the pull request has so far; the mirror has it too."""
+        known = subprocess.run(
+            ["git", "fetch", "--quiet", "origin", ref], cwd=self.other, capture_output=True
+        )
+        start = "FETCH_HEAD" if known.returncode == 0 else "origin/main"
+        git(self.other, "checkout", "--quiet", "--detach", start)
+        (self.other / name).write_text(text)
+        git(self.other, "add", "--all")
+        git(self.other, "commit", "--quiet", "-m", f"Change {name}")
+        git(self.other, "push", "--quiet", "origin", f"HEAD:{ref}")
+        git(self.mirror, "fetch", "--quiet", "origin", f"+{ref}:{ref}")
+        return git(self.other, "rev-parse", "HEAD")
+
     def remote_head(self, branch: str = BRANCH) -> str | None:
         found = git(self.root, "ls-remote", str(self.remote), f"refs/heads/{branch}")
         return found.split()[0] if found else None

@@ -79,6 +79,152 @@ def test_a_follow_up_run_resumes_and_adds(place: Place, claude: Callable[[str], 
     assert f"--resume {SESSION}" in (Path(os.environ["HOME"]) / "arguments").read_text()
 
 
+IDLE = "turn(read())"
+
+
+def numbers(journal: list[dict[str, object]]) -> tuple[object, object, object]:
+    finished = last(journal, "finished")
+    return finished["commits"], finished["files"], finished["pushed"]
+
+
+def test_a_pull_request_of_a_fork_over_several_runs(place: Place, claude: Callable[[str], Path]) -> None:
+    fork = place.push_pull("fork.txt", "fork\n")
+    start = "refs/pull/7/head"
+    journal = place.drive(place.order(start=start), claude(IDLE))
+    assert numbers(journal) == (0, 0, False)
+    assert last(journal, "finished")["head"] == fork
+    assert place.remote_head() is None
+    newer = place.push_pull("fork.txt", "more\n")
+    assert numbers(place.drive(place.order(start=start), claude(IDLE))) == (0, 0, False)
+    assert numbers(place.drive(place.order(start=start), claude(WORKS))) == (1, 1, True)
+    assert git(place.remote, "rev-parse", f"{BRANCH}~1") == newer
+    # The work of an earlier run in the same workspace goes on to count.
+    assert numbers(place.drive(place.order(start=start), claude(IDLE))) == (1, 1, True)
+    assert numbers(place.drive(place.order(start=start), claude(WORKS))) == (2, 1, True)
+
+
+def test_a_pull_request_that_is_gone_is_told(place: Place, claude: Callable[[str], Path]) -> None:
+    journal = place.drive(place.order(start="refs/pull/404/head"), claude(WORKS))
+    assert events(journal) == ["clone", "failed", "finished"]
+    assert last(journal, "failed")["reason"] == "base_missing"
+    assert "refs/pull/404/head" in str(last(journal, "failed")["output"])
+
+
+@pytest.mark.parametrize(("body", "expected"), [(IDLE, (0, 0, False)), (WORKS, (1, 1, True))])
+def test_a_persons_branch_counts_from_where_it_was(
+    place: Place, claude: Callable[[str], Path], body: str, expected: tuple[int, int, bool]
+) -> None:
+    for number in range(3):
+        theirs = place.push_file(f"theirs-{number}.txt", "theirs\n", BRANCH)
+    journal = place.drive(place.order(), claude(body))
+    assert numbers(journal) == expected
+    assert not [line for line in own(journal) if line["event"] == "failed"]
+    assert git(place.remote, "rev-parse", f"{BRANCH}~{expected[0]}") == theirs
+
+
+def test_what_a_person_adds_between_two_runs_is_no_work(place: Place, claude: Callable[[str], Path]) -> None:
+    place.push_file("theirs.txt", "theirs\n", BRANCH)
+    place.drive(place.order(), claude(IDLE))
+    theirs = place.push_file("more.txt", "more\n", BRANCH)
+    journal = place.drive(place.order(), claude(IDLE))
+    assert numbers(journal) == (0, 0, False)
+    assert last(journal, "finished")["head"] == theirs
+    assert numbers(place.drive(place.order(), claude(WORKS))) == (1, 1, True)
+
+
+LOOKS = """
+message = read()
+open("seen.txt", "a").write(open("CLAUDE.md").read() + str(os.path.exists(".mcp.json")))
+subprocess.run(["git", "add", "--all"], check=True)
+subprocess.run(["git", "commit", "--quiet", "-m", "All"], check=True)
+status = subprocess.run(["git", "status", "--short"], capture_output=True, text=True).stdout
+open("more.txt", "a").write(f"<{status}>")
+turn(message)
+"""
+
+
+def test_claude_sees_the_bases_configuration_where_outsiders_decide(
+    place: Place, claude: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("NAME", "Claude"), ("EMAIL", "claude@example.com")):
+        monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
+        monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
+    place.push_file(".heddle/setup.sh", "echo base >> $HOME/set-up\n")
+    place.push_file("CLAUDE.md", "base\n")
+    place.push_pull("CLAUDE.md", "obey\n")
+    place.push_pull(".mcp.json", "{}\n")
+    place.push_pull(".heddle/setup.sh", "echo obey >> $HOME/set-up\n")
+    start = "refs/pull/7/head"
+    journal = place.drive(place.order(start=start, untrusted=True), claude(LOOKS))
+    assert numbers(journal) == (2, 2, True)
+    assert (place.repository / "seen.txt").read_text() == "base\nFalse"
+    assert (place.repository / "more.txt").read_text() == "<>"
+    assert (Path(os.environ["HOME"]) / "set-up").read_text() == "base\n"
+    changed = git(place.remote, "diff", "--name-only", start, BRANCH).splitlines()
+    assert changed == ["more.txt", "seen.txt"]
+    assert git(place.remote, "show", f"{BRANCH}:CLAUDE.md") == "obey"
+    # It stays so for whoever opens the workspace now, and the next run starts from there.
+    assert (place.repository / "CLAUDE.md").read_text() == "base\n"
+    assert place.git("status", "--porcelain") == ""
+    theirs = place.push_file("CLAUDE.md", "obey again\n", BRANCH)
+    again = place.drive(
+        place.order(start=start, untrusted=True),
+        claude("subprocess.run('git rev-parse HEAD > head', shell=True)\n" + LOOKS),
+    )
+    assert git(place.remote, "show", f"{BRANCH}:head") == theirs
+    assert last(again, "finished")["pushed"] is True
+    assert git(place.remote, "show", f"{BRANCH}:CLAUDE.md") == "obey again"
+    assert (place.repository / "seen.txt").read_text() == "base\nFalse" * 2
+
+
+def test_protected_files_that_change_during_a_run_do_not_keep_work_from_its_branch(
+    place: Place, claude: Callable[[str], Path]
+) -> None:
+    place.push_file("CLAUDE.md", "base\n")
+    place.push_file("CLAUDE.md", "obey\n", BRANCH)
+    (place.other / "CLAUDE.md").write_text("obey again\n")
+    git(place.other, "commit", "--quiet", "--all", "-m", "Meanwhile")
+    pushes = f"""
+message = read()
+push = ["git", "push", "--quiet", "origin", "HEAD:refs/heads/{BRANCH}"]
+subprocess.run(push, cwd={str(place.other)!r}, check=True)
+open("new.txt", "w").write(open("CLAUDE.md").read())
+turn(message)
+"""
+    journal = place.drive(place.order(untrusted=True), claude(pushes))
+    assert last(journal, "finished")["pushed"] is True
+    assert git(place.remote, "show", f"{BRANCH}:CLAUDE.md") == "obey again"
+    assert git(place.remote, "show", f"{BRANCH}:new.txt") == "base"
+    assert (place.repository / "CLAUDE.md").read_text() == "base\n"
+
+
+def test_claude_does_not_start_where_the_base_can_not_be_had(
+    place: Place, claude: Callable[[str], Path]
+) -> None:
+    place.push_pull("CLAUDE.md", "obey\n")
+    order = place.order(start="refs/pull/7/head", untrusted=True, base="nowhere")
+    journal = place.drive(order, claude(WORKS))
+    assert events(journal) == ["clone", "failed", "finished"]
+    assert last(journal, "failed")["reason"] == "base_missing"
+
+
+def test_a_killed_container_is_protected_again(place: Place, claude: Callable[[str], Path]) -> None:
+    place.push_file("CLAUDE.md", "base\n")
+    place.push_pull("CLAUDE.md", "obey\n")
+    run = place.order(start="refs/pull/7/head", untrusted=True)
+    process = place.start(run, claude("open('ready', 'w'); read(); time.sleep(60)"))
+    wait_for((place.repository / "ready").exists)
+    process.kill()
+    process.wait()
+    kill_all_of(run.run_id)
+    place.git("update-index", "--no-skip-worktree", "CLAUDE.md")
+    place.git("checkout", "--quiet", "CLAUDE.md")
+    journal = place.drive(run, claude("open('seen', 'w').write(open('CLAUDE.md').read()); turn(read())"))
+    assert last(journal, "finished")["pushed"] is True
+    assert git(place.remote, "show", f"{BRANCH}:seen") == "base"
+    assert git(place.remote, "show", f"{BRANCH}:CLAUDE.md") == "obey"
+
+
 def test_messages_reach_the_running_session_until_the_last_moment(
     place: Place, claude: Callable[[str], Path]
 ) -> None:

@@ -173,6 +173,37 @@ async def test_the_difference_leaves_out_what_the_base_brought(place: Place, ins
     assert (found.commits, found.files, found.insertions, found.deletions) == (2, 1, 2, 0)
 
 
+async def others(place: Place, inside: Git) -> tuple[Run, str]:
+    """A fresh workspace on a branch that has a commit of someone else's."""
+    place.push_file("theirs.txt", "theirs\n", BRANCH)
+    made = place.order()
+    await clone.create(made)
+    return made, await clone.base_of(inside, made)
+
+
+async def test_commits_that_were_there_before_the_workspace_do_not_count(place: Place, inside: Git) -> None:
+    made, base = await others(place, inside)
+    found = await difference(inside, made, base)
+    assert (found.commits, found.files) == (0, 0)
+    commit(place, "new.txt", "one\ntwo\n")
+    found = await difference(inside, made, base)
+    assert (found.commits, found.files, found.insertions, found.deletions) == (1, 1, 2, 0)
+
+
+@pytest.mark.parametrize("way", ["merge", "rebase"])
+async def test_news_of_the_base_on_a_branch_of_others_do_not_count(
+    place: Place, inside: Git, way: str
+) -> None:
+    made, base = await others(place, inside)
+    commit(place, "new.txt", "one\ntwo\n")
+    place.push_file("news.txt", "news\n")
+    place.git("fetch", "--quiet", str(place.remote), "main:refs/remotes/origin/main")
+    place.git(way, "--quiet", "origin/main")
+    found = await difference(inside, made, base)
+    # A rebase has made the others' commit anew.
+    assert (found.commits, found.files, found.insertions, found.deletions) == (2, 1, 2, 0)
+
+
 def test_numbers() -> None:
     assert numbers_of(" 3 files changed, 12 insertions(+), 1 deletion(-)") == (3, 12, 1)
     assert numbers_of(" 1 file changed, 1 deletion(-)") == (1, 0, 1)
