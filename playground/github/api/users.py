@@ -89,6 +89,13 @@ async def get_user(request: ApiRequest) -> Reply:
     return Reply(full_account_json(request.hub, account))
 
 
+async def get_user_by_id(request: ApiRequest) -> Reply:
+    for account in request.hub.accounts.values():
+        if account.id == request.number("id"):
+            return Reply(full_account_json(request.hub, account))
+    raise not_found()
+
+
 async def get_rate_limit(request: ApiRequest) -> Reply:
     # Asking costs nothing, so the numbers are those of the headers' next request.
     from_now = request.hub.clock() + 3600
@@ -109,6 +116,7 @@ def routes() -> tuple[Route, ...]:
     return (
         Route("GET", "/user", get_me, callers=PERSON),
         Route("GET", "/users/{login}", get_user),
+        Route("GET", "/user/{id:\\d+}", get_user_by_id),
         Route("GET", "/rate_limit", get_rate_limit),
         Route("DELETE", "/installation/token", revoke_token, callers=INSTALLATION),
     )

@@ -329,3 +329,13 @@ async def test_unknown_addresses_answer_as_github_does(stand_in: GitHubStandIn, 
             assert "documentation_url" in body
 
     await asyncio.to_thread(work)
+
+
+async def test_account_is_found_by_its_number(stand_in: GitHubStandIn, clients: Clients) -> None:
+    def work() -> None:
+        client = clients(stand_in.token)
+        assert client.get_user_by_id(stand_in.user.id).login == stand_in.user.login
+        with pytest.raises(UnknownObjectException):
+            client.get_user_by_id(999_999)
+
+    await asyncio.to_thread(work)
