@@ -38,8 +38,13 @@ class WebServer:
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
-        host, port = self._runner.addresses[0][:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._host, self._port = self._runner.addresses[0][:2]
+        return self.address
+
+    @property
+    def address(self) -> str:
+        """Where it listens; before `start`, where it is going to."""
+        return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
 
     async def close(self) -> None:
         if self._runner is not None:
