@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from orchestrator.calm import calm
 from orchestrator.report import Report
 
 TITLE_LENGTH = 72
@@ -14,13 +16,11 @@ UNTITLED = "Changes by Claude"
 NO_SUMMARY = "_Claude left no summary._"
 SHORTENED = "… _(shortened; the whole of it is in the conversation)_"
 ORIGIN = "Asked for in [this conversation]({link})."
+FIXES = "Fixes {issue}"  # GitHub closes the issue when the pull request is merged
 NO_LINK = "Asked for in a conversation with Heddle."
 
-_JOINER = "\N{WORD JOINER}"  # invisible; behind an "@" it keeps GitHub from telling anybody
 _MARKS = re.compile(r"^(?:(?:#{1,6}|>|[-*+•])\s+)+")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_SPAN = re.compile(r"(?<!`)(`{1,9})(?!`)[^\n]{1,500}?(?<!`)\1(?!`)")
-_MENTION = re.compile(r"@(?=[A-Za-z0-9])")
 
 
 def title(task: str) -> str:
@@ -32,8 +32,8 @@ def title(task: str) -> str:
     return f"{cut.rstrip(' ,;:')}…"
 
 
-def body(report: Report, link: str) -> str:
-    """Claude's summary, the task as it was asked, and the way back to the conversation.
+def body(report: Report, link: str, fixes: Sequence[str] = ()) -> str:
+    """Claude's summary, the task as it was asked, the issues that it closes, the way back to the conversation.
 
     Nobody is pinged by either text, and nothing in them stays hidden in a comment.
     """
@@ -42,7 +42,8 @@ def body(report: Report, link: str) -> str:
     task = _fitted(report.task, TASK_LENGTH, "…")
     quoted = "\n".join(f"> {line}".rstrip() for line in task.splitlines())
     origin = ORIGIN.format(link=link) if link else NO_LINK
-    return f"{summary}\n\n---\n\n**Task**\n\n{quoted}\n\n{origin}\n"
+    closing = "".join(f"{FIXES.format(issue=issue)}\n" for issue in fixes)
+    return f"{summary}\n\n---\n\n**Task**\n\n{quoted}\n\n{closing}{origin}\n"
 
 
 def _words(line: str) -> str:
@@ -51,37 +52,8 @@ def _words(line: str) -> str:
 
 
 def _fitted(text: str, limit: int, note: str) -> str:
-    calm = _calm(text.strip()[: 2 * limit])
-    return calm if len(calm) <= limit else f"{_calm(calm[:limit].rstrip())}\n\n{note}"
-
-
-def _calm(text: str) -> str:
-    """Markdown that pings nobody, hides nothing and ends what it opens. Code stays as it is."""
-    lines: list[str] = []
-    fence = ""
-    for line in text.splitlines():
-        match = _FENCE.match(line)
-        if fence:
-            if match and match[1].startswith(fence) and not line[match.end() :].strip():
-                fence = ""
-        elif match:
-            fence = match[1]
-        else:
-            line = _calm_line(line)
-        lines.append(line)
-    if fence:
-        lines.append(fence)
-    return "\n".join(lines)
-
-
-def _calm_line(line: str) -> str:
-    parts: list[str] = []
-    position = 0
-    for match in _SPAN.finditer(line):
-        parts += (_calm_words(line[position : match.start()]), match[0])
-        position = match.end()
-    return "".join((*parts, _calm_words(line[position:])))
-
-
-def _calm_words(words: str) -> str:
-    return _MENTION.sub(f"@{_JOINER}", words).replace("<!--", "&lt;!--")
+    text = text.strip()
+    shown = calm(text[:limit])
+    if len(text) <= limit and len(shown) <= limit:
+        return shown
+    return f"{calm(shown[:limit].rstrip())}\n\n{note}"

@@ -85,6 +85,8 @@ class Report:
     repository: str = ""
     branch: str = ""
     branch_url: str = ""
+    heads: tuple[str, ...] = ()  # the branch's newest commit on the code host before the run, and after it
+    note: str = ""  # what people should know of where it works: "This pull request comes from a fork, …"
     ended_at: float | None = None
     todos: tuple[Todo, ...] = ()
     activity: str = ""  # what it is doing now, one line: "Running `pytest -q`"

@@ -101,7 +101,7 @@ def test_what_the_summary_leaves_open_does_not_swallow_the_task(result: str) -> 
     assert any(token.type == "inline" and token.content.startswith("Asked for in") for token in tokens)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(odd, odd, st.sampled_from([1, 50, 5_000]))
 def test_every_body_is_short_enough_for_github_and_pings_nobody(task: str, result: str, times: int) -> None:
     shown = body(replace(REPORT, task=task * times, result=result * times), LINK)
