@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import aiohttp
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-    AsyncServerErrorRetryHandler,
-)
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.accounts import Accounts
 from bot.conversations import Conversations
-from bot.github.access import Access, AccountAccess, AppAccess
+from bot.github.access import GIT, Access, Account, AppAccess
+from bot.github.client import GitHubClient
+from bot.github.deliveries import Terms
+from bot.github.edge import WEBHOOK_PATH, GitHubEdge
 from bot.github.forge import GitHubForge
-from bot.messages import TRANSIENT, Messages
+from bot.github.host import GitHubHost
+from bot.github.redelivery import Redelivery
+from bot.github.rights import GitHubRights
+from bot.github.sign_in import access_for
+from bot.github.sign_in import sign_in as sign_in_to_github
+from bot.github.threads import Threads
+from bot.handling import Handling
+from bot.messages import Messages
 from bot.platform import Platform
+from bot.post_records import PostRecords
 from bot.reports import Reports
+from bot.rights import Introduction
 from bot.schema import migrate
 from bot.settings import Settings, SettingsError
 from bot.slack.edge import EVENTS_PATH, SlackEdge
+from bot.slack.introduction import LinkingTickets, SlackIntroduction
 from bot.slack.platform import Slack
+from bot.slack.private import PrivateNotes
+from bot.slack.sign_in import client_for, connect
+from bot.slack.sign_in import sign_in as sign_in_to_slack
+from bot.starting import Starting
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
 from orchestrator.durability import Durability, Underway
 from orchestrator.gateway.credentials import CredentialKind, ModelCredential
 from orchestrator.gateway.server import Gateway
 from orchestrator.mirrors import Mirrors
-from orchestrator.persistence import persist
 from orchestrator.records import Records
 from orchestrator.redaction import Redactor
 from orchestrator.runs import RunOptions, Runs
-from web.server import Route, WebServer
+from web.account_link import START, AccountLink
+from web.pages import Pages
+from web.server import Handler, Route, WebServer
 
 SWEEP_SECONDS = 60
-RATE_LIMIT_TRIES = 10
-SLACK_REFUSES = "{variable} is wrong: Slack refuses it ({error})."
+UNKNOWN_NAME = "heddle"
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +79,7 @@ class Upstream:
             raise SettingsError("there is no credential for the model")
 
     async def git_token(self, repository: str) -> str | None:
-        return await self._access.git_token(repository)
+        return await self._access.token(repository, GIT)
 
     def model_headers(self, incoming: Mapping[str, str]) -> Mapping[str, str]:
         return self._model.headers(incoming)
@@ -82,17 +95,45 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         database = Database(settings.database)
         stack.push_async_callback(database.close)
         await migrate(database)
+        # aiohttp limits itself to 100 connections unless told otherwise.
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+            )
+        )
 
-        access = _access(settings)
-        forge = GitHubForge(access, api_url=settings.github_api_url, server_url=settings.github_server_url)
+        threads = Threads()
+        stack.callback(threads.close)
+        access = access_for(settings, threads)
+        account = await sign_in_to_github(access) if settings.conversations_on_github else None
+        client = GitHubClient(access, settings.github_api_url, threads)
+        forge = GitHubForge(client, server_url=settings.github_server_url)
         engine = Engine(settings.docker_host)
         stack.push_async_callback(engine.close)
         gateway = Gateway(sockets=settings.sockets_dir, upstream=Upstream(settings, access))
         stack.push_async_callback(gateway.aclose)
+        server = WebServer(host=settings.host, port=settings.port, health=engine.ping)
+        stack.push_async_callback(server.close)
+        pages = Pages(lambda: settings.public_url or server.address)
+
         conversations = Conversations(database)
         records = Records(database)
-        platforms: dict[str, Platform] = {}
-        reports = Reports(conversations=conversations, platforms=platforms, redact=redactor)
+        accounts = Accounts(database)
+        apps = frozenset(settings.heddle_github_apps)
+        rights = GitHubRights(client, accounts if settings.heddle_require_github_link else None, apps=apps)
+        host = GitHubHost(
+            client,
+            conversations=conversations,
+            records=PostRecords(database),
+            rights=rights,
+            session=session,
+            server_url=settings.github_server_url,
+            name=account.name if account is not None else UNKNOWN_NAME,
+        )
+        platforms: dict[str, Platform] = {"github": host.platform}
+        reports = Reports(conversations=conversations, platforms=platforms, code_host=host, redact=redactor)
         stack.push_async_callback(reports.close)
         data = settings.heddle_data_dir.absolute()
         underway = Underway()
@@ -108,27 +149,61 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             options=_run_options(settings),
             underway=underway,
         )
-        messages = Messages(
+        introduction: Introduction | None = None
+        slack = client_for(settings, session) if settings.slack else None
+        bot_user_id = await sign_in_to_slack(slack) if slack is not None else ""
+        if slack is not None:
+            platform = platforms["slack"] = Slack(slack, database, bot_user_id)
+            notes = PrivateNotes(slack)
+            introduction = SlackIntroduction(
+                platform, notes, accounts, lambda ticket: pages.address(f"{START}?ticket={ticket}")
+            )
+        handling = Handling(
             conversations=conversations,
             records=records,
             runs=runs,
+            starting=Starting(
+                conversations=conversations,
+                records=records,
+                runs=runs,
+                platforms=platforms,
+                places=host.places,
+                default_repository=settings.heddle_repository,
+                attachments=data / "attachments",
+            ),
             platforms=platforms,
+            rights=rights,
+            introduction=introduction,
             repositories=forge.repositories,
-            default_repository=settings.heddle_repository,
+            subject=host.subject,
+            workspace_url=lambda workspace_id: pages.address(f"/code/{workspace_id}"),
             server_url=settings.github_server_url,
             redact=redactor,
         )
+        messages = Messages(conversations=conversations, platforms=platforms, handling=handling)
         stack.push_async_callback(messages.close)
 
         routes: list[Route] = []
+        if settings.github_client_id is not None and settings.github_client_secret is not None:
+            link = AccountLink(
+                pages=pages,
+                tickets=LinkingTickets(accounts, messages.release),
+                session=session,
+                client_id=settings.github_client_id,
+                client_secret=settings.github_client_secret.get_secret_value(),
+                server_url=settings.github_server_url,
+                api_url=settings.github_api_url,
+            )
+            routes += [*pages.routes(), *link.routes()]
+        if account is not None:
+            routes.append(
+                Route("POST", WEBHOOK_PATH, _github_edge(settings, account, messages, conversations))
+            )
         edge: SlackEdge | None = None
-        if settings.slack:
-            client = await _slack_client(settings, stack)
-            bot_user_id = await _sign_in(client)
-            platforms["slack"] = Slack(client, database, bot_user_id)
+        if slack is not None:
             secret = settings.slack_signing_secret
             edge = SlackEdge(
-                client,
+                slack,
                 messages.receive,
                 bot_user_id=bot_user_id,
                 signing_secret=secret.get_secret_value() if secret and not settings.slack_app_token else None,
@@ -141,33 +216,54 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         durability.launch()
         await messages.recover()
         scheduler = AsyncIOScheduler()
-        scheduler.add_job(
-            messages.recover, "interval", seconds=SWEEP_SECONDS, misfire_grace_time=None, coalesce=True
-        )
-        scheduler.start()
-        stack.callback(scheduler.shutdown, wait=False)
-        server = WebServer(host=settings.host, port=settings.port, health=engine.ping)
-        stack.push_async_callback(server.close)
+        _every(scheduler, SWEEP_SECONDS, messages.recover)
+        if account is not None and isinstance(access, AppAccess):
+            _every(scheduler, SWEEP_SECONDS, Redelivery(access, conversations.delivered, time.time).recover)
         address = await server.start(routes)
+        scheduler.start()  # after the server: what is asked for again comes at once
+        stack.callback(scheduler.shutdown, wait=False)
         if edge is not None and settings.slack_app_token is not None:
-            await _connect(edge, settings.slack_app_token.get_secret_value())
+            await connect(edge, settings.slack_app_token.get_secret_value())
         ready(settings.public_url or address)
         await _until_signalled()
         log.info("stopping; runs go on and are taken up at the next start")
 
 
-def _access(settings: Settings) -> Access:
-    if settings.github_app_id is not None and settings.github_app_private_key is not None:
-        key = settings.github_app_private_key.get_secret_value()
-        return AppAccess(settings.github_app_id, key, settings.github_api_url.rstrip("/"))
-    assert settings.gh_token is not None  # require_serving has seen to it
-    return AccountAccess(settings.gh_token.get_secret_value())
+def _github_edge(
+    settings: Settings, account: Account, messages: Messages, conversations: Conversations
+) -> Handler:
+    assert settings.github_webhook_secret is not None  # somebody has signed in because of it
+    terms = Terms(
+        names=frozenset({account.name.lower()}),
+        login=account.login,
+        app_id=settings.github_app_id if account.is_app else None,
+        apps=frozenset(settings.heddle_github_apps),
+        label=settings.heddle_github_label or "",
+        assignee=settings.heddle_github_assignee or account.login,
+        autofix=settings.heddle_autofix,
+    )
+    secret = settings.github_webhook_secret.get_secret_value()
+    return GitHubEdge(messages.receive, conversations.record, secret=secret, terms=terms).http
+
+
+def _every(scheduler: AsyncIOScheduler, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
+    """Do a job now and at every interval, one at a time."""
+    scheduler.add_job(
+        job,
+        "interval",
+        seconds=seconds,
+        next_run_time=datetime.now(UTC),
+        misfire_grace_time=None,
+        coalesce=True,
+        max_instances=1,
+    )
 
 
 def _run_options(settings: Settings) -> RunOptions:
     environment = {}
     if settings.heddle_model_retries is not None:
         environment["CLAUDE_CODE_MAX_RETRIES"] = str(settings.heddle_model_retries)
+    data = settings.heddle_data_dir.absolute()
     return RunOptions(
         deployment=settings.heddle_deployment,
         image=settings.heddle_image,
@@ -175,54 +271,9 @@ def _run_options(settings: Settings) -> RunOptions:
         limits=Limits(settings.heddle_memory, settings.heddle_cpus, settings.heddle_pids),
         seconds=settings.heddle_run_minutes * 60,
         environment=environment,
-        logs=settings.heddle_data_dir.absolute() / "logs",
+        logs=data / "logs",
+        attachments=data / "attachments",
     )
-
-
-async def _slack_client(settings: Settings, stack: AsyncExitStack) -> AsyncWebClient:
-    assert settings.slack_bot_token is not None
-    # aiohttp limits itself to 100 connections unless told otherwise.
-    session = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), trust_env=True)
-    )
-    return AsyncWebClient(
-        token=settings.slack_bot_token.get_secret_value(),
-        base_url=settings.slack_api_url.rstrip("/") + "/",
-        session=session,
-        retry_handlers=[
-            AsyncConnectionErrorRetryHandler(max_retry_count=2),
-            AsyncServerErrorRetryHandler(max_retry_count=2),
-            AsyncRateLimitErrorRetryHandler(max_retry_count=RATE_LIMIT_TRIES),
-        ],
-    )
-
-
-async def _sign_in(client: AsyncWebClient) -> str:
-    """The bot's user id, as soon as Slack answers."""
-    found = ""
-
-    async def ask() -> None:
-        nonlocal found
-        found = str((await client.auth_test())["user_id"])
-
-    try:
-        await persist("signing in to Slack", ask, on=(aiohttp.ClientError, TimeoutError, OSError))
-    except SlackApiError as error:
-        said = error.response.get("error")
-        raise SettingsError(SLACK_REFUSES.format(variable="SLACK_BOT_TOKEN", error=said)) from None
-    return found
-
-
-async def _connect(edge: SlackEdge, app_token: str) -> None:
-    try:
-        await persist(
-            "connecting to Slack",
-            lambda: edge.connect(app_token),
-            on=tuple(kind for kind in TRANSIENT if not issubclass(SlackApiError, kind)),
-        )
-    except SlackApiError as error:
-        said = error.response.get("error")
-        raise SettingsError(SLACK_REFUSES.format(variable="SLACK_APP_TOKEN", error=said)) from None
 
 
 async def _until_signalled() -> None:

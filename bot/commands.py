@@ -15,16 +15,35 @@ NOT_A_BRANCH = "`{given}` can't be a branch's name. Write it as `branch:name`, f
 TWO_REPOSITORIES = (
     "Your message names two repositories, `{first}` and `{second}`. Say which with `repo:owner/name`, once."
 )
+OTHER_REPOSITORY = (
+    "Here I work in `{here}` only. To work in `{given}`, ask in one of its own issues or pull requests."
+)
+NOT_A_SUBJECT = (
+    "`{given}` isn't an issue or a pull request. Give its address, for example "
+    "`link {server}/acme/widgets/issues/12`, or write `acme/widgets#12`."
+)
 TWO_BRANCHES = "Your message names two branches, `{first}` and `{second}`. Please name one."
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectName:
+    """An issue or a pull request: GitHub counts both in one row."""
+
+    repository: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """Something to do. `branch` is where to start from."""
+    """Something to do. `branch` is where to start from, `subject` the one issue or pull request it speaks of."""
 
     text: str
     repository: str | None = None
     branch: str | None = None
+    subject: SubjectName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,26 @@ class Invalid:
     problem: str
 
 
-Command = Task | Use | Status | Stop | Help | Empty | Invalid
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Give the way into the workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Share work and reports with the conversation about an issue or a pull request."""
+
+    subject: SubjectName
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """Share no longer: with the conversation about `subject`, or with any."""
+
+    subject: SubjectName | None = None
+
+
+Command = Task | Use | Status | Stop | Help | Open | Link | Unlink | Empty | Invalid
 
 _OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9])*")
 _OWNER_LENGTH = 39
@@ -86,7 +124,16 @@ _AROUND = "`*_\"'<>()[],;"
 _AFTER = ".:!?" + _AROUND
 _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _USE = re.compile(r"use\s+(?:repo[:=])?(?P<given>\S+)", re.IGNORECASE)
-_WHOLE: dict[str, Command] = {"status": Status(), "stop": Stop(), "help": Help()}
+_WHOLE: dict[str, Command] = {
+    "status": Status(),
+    "stop": Stop(),
+    "help": Help(),
+    "workspace": Open(),
+    "unlink": Unlink(),
+}
+_NUMBER = re.compile(r"[1-9]\d{0,9}")
+_LINK = re.compile(r"(?P<word>link|unlink)\s+(?:to\s+|from\s+)?(?P<given>\S+)", re.IGNORECASE)
+_SHORT_SUBJECT = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)?#(?P<number>[1-9]\d{0,9})")
 _LONGEST_BARE = 300  # characters; a message that is only `use owner/name` is shorter
 # Words that need what follows them, so that an address stays: "fix the typo in https://…".
 _NEEDS_OBJECT = re.compile(
@@ -94,8 +141,11 @@ _NEEDS_OBJECT = re.compile(
 )
 
 
-def parse(text: str, *, server_url: str = "https://github.com") -> Command:
+def parse(text: str, *, server_url: str = "https://github.com", within: str | None = None) -> Command:
     """The command in a message. Never raises; linear in the length of `text`.
+
+    within: the repository of a conversation that is always about one. There, addresses name nothing, and
+    `repo:` only that one.
 
     `repo:owner/name` and `branch:name` are cut out of the text, wherever they stand outside code and quoted
     lines; an address of the server names a repository, too, and is cut out where it stands alone at the
@@ -108,11 +158,20 @@ def parse(text: str, *, server_url: str = "https://github.com") -> Command:
         given = used["given"].strip(_AROUND)
         repository = _named(given, server_url)
         return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=_shown(given)))
-    found = _Found(text, server_url)
+    if (linked := _LINK.fullmatch(bare)) is not None:
+        return _link(linked["word"].lower(), linked["given"].strip(_AROUND), server_url, within)
+    found = _Found(text, server_url, within is None)
     if found.problem is not None:
         return Invalid(found.problem)
+    if within is not None and found.repository is not None and found.repository.lower() != within.lower():
+        return Invalid(OTHER_REPOSITORY.format(given=_shown(found.repository), here=within))
     rest = found.rest()
-    return Task(rest, found.repository, found.branch) if rest else Empty(found.repository, found.branch)
+    subject = found.subjects.pop() if len(found.subjects) == 1 else None
+    if subject is not None and subject.repository.lower() != (found.repository or "").lower():
+        subject = None  # it speaks of somebody else's
+    if rest:
+        return Task(rest, found.repository or within, found.branch, subject)
+    return Empty(found.repository or within, found.branch)
 
 
 def is_branch(name: str) -> bool:
@@ -134,9 +193,11 @@ class _Found:
 
     text: str
     server_url: str
+    by_address: bool
     problem: str | None = None
     repository: str | None = None
     branch: str | None = None
+    subjects: set[SubjectName] = field(default_factory=set)
     _cuts: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -165,7 +226,7 @@ class _Found:
             else:
                 branches.append(given)
                 self._cuts.append(match.span())
-        addressed, trees = self._addresses(masked)
+        addressed, trees = self._addresses(masked) if self.by_address else ([], [])
         self.repository = self._one(named or addressed, TWO_REPOSITORIES, any_case=True)
         self.branch = self._one(branches or trees, TWO_BRANCHES, any_case=False)
 
@@ -209,6 +270,8 @@ class _Found:
             repository, branch, telling = _from_address(address, self.server_url)
             if repository is None:
                 continue
+            if (subject := subject_at(address, self.server_url)) is not None:
+                self.subjects.add(subject)
             repositories.append(repository)
             if branch is not None:
                 branches.append(branch)
@@ -233,6 +296,28 @@ class _Found:
                 last = min(last, start)
         first += len(masked[first:]) - len(masked[first:].lstrip())
         return first, len(masked[:last].rstrip())
+
+
+def subject_at(address: str, server_url: str) -> SubjectName | None:
+    """The issue or pull request that an address of the server shows."""
+    begins = _address_start(server_url).match(address)
+    if begins is None:
+        return None
+    parts = [part for part in re.split(r"[?#]", address[begins.end() :])[0].split("/") if part]
+    if len(parts) < 4 or parts[2] not in ("issues", "pull") or not _NUMBER.fullmatch(parts[3]):
+        return None
+    repository = _repository(f"{parts[0]}/{parts[1]}")
+    return SubjectName(repository, int(parts[3])) if repository is not None else None
+
+
+def _link(word: str, given: str, server_url: str, within: str | None) -> Command:
+    subject = subject_at(given, server_url)
+    if subject is None and (short := _SHORT_SUBJECT.fullmatch(given)) is not None:
+        repository = _repository(short["repository"] or within or "")
+        subject = SubjectName(repository, int(short["number"])) if repository is not None else None
+    if subject is None:
+        return Invalid(NOT_A_SUBJECT.format(given=_shown(given), server=server_url.rstrip("/")))
+    return Link(subject) if word == "link" else Unlink(subject)
 
 
 def _masked(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,11 +22,14 @@ class MessageKind(StrEnum):
     TEXT = "text"
     CHOICE = "choice"  # a repository, chosen in Heddle's question
     STOP = "stop"  # the button on a report
+    SUBJECT = "subject"  # not in words: what the conversation is about is the task
+    CHECKS = "checks"  # nobody said it: checks have failed
 
 
 class MessageState(StrEnum):
     RECEIVED = "received"
     WAITING = "waiting"  # for the person to name a repository
+    HELD_BACK = "held back"  # until the person has linked an account
     HANDLED = "handled"
 
 
@@ -36,7 +39,8 @@ class Incoming:
 
     delivery_id: the platform's id of the delivery. source: identifies the post itself, so that two
     deliveries of one post are one message. address: of the conversation. subject: what a choice or a
-    button is about (a message's or a run's id).
+    button is about (a message's or a run's id). repository: of a conversation that is always about one.
+    data: what the platform needs to know of the message when it is handled.
     """
 
     delivery_id: str
@@ -48,16 +52,21 @@ class Incoming:
     begins: bool
     kind: MessageKind = MessageKind.TEXT
     subject: str = ""
+    repository: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
+    """Conversations of the same group are linked: they share their workspaces and show the same reports."""
+
     id: str
     platform: str
     address: str
     repository: str | None
     branch: str | None
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Message:
     subject: str
     state: MessageState
     received_at: float
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Conversations:
@@ -105,14 +115,7 @@ class Conversations:
             if known is not None:
                 return None
             if conversation is None:
-                conversation = ConversationRow(
-                    id=str(uuid.uuid4()),
-                    platform=incoming.platform,
-                    address=incoming.address,
-                    repository=None,
-                    branch=None,
-                    created_at=now,
-                )
+                conversation = _new(incoming.platform, incoming.address, incoming.repository)
                 session.add(conversation)
             row = MessageRow(
                 id=str(uuid.uuid4()),  # Claude Code takes only UUIDs as ids of messages
@@ -121,7 +124,7 @@ class Conversations:
                 kind=incoming.kind.value,
                 author=incoming.author,
                 text=incoming.text,
-                data={"subject": incoming.subject},
+                data={**incoming.data, "subject": incoming.subject},
                 state=MessageState.RECEIVED.value,
                 received_at=now,
             )
@@ -129,6 +132,19 @@ class Conversations:
             session.add(row)
             await session.flush()
             return _message(row, conversation)
+
+    async def record(self, delivery_id: str, platform: str) -> None:
+        """Remember that a delivery was here, which holds no message, or is stored already with one."""
+        async with self._database.write() as session:
+            if await session.get(DeliveryRow, delivery_id) is None:
+                row = DeliveryRow(id=delivery_id, platform=platform, payload={}, received_at=time.time())
+                session.add(row)
+
+    async def delivered(self, delivery_ids: Sequence[str]) -> set[str]:
+        """Those of the deliveries that are stored."""
+        async with self._database.read() as session:
+            found = await session.scalars(sa.select(DeliveryRow.id).where(DeliveryRow.id.in_(delivery_ids)))
+            return set(found)
 
     async def message(self, message_id: str) -> Message:
         async with self._database.read() as session:
@@ -138,6 +154,61 @@ class Conversations:
     async def conversation(self, conversation_id: str) -> Conversation:
         async with self._database.read() as session:
             return _conversation(await session.get_one(ConversationRow, conversation_id))
+
+    async def at(self, address: str) -> Conversation | None:
+        """The conversation of this address, if there is one."""
+        async with self._database.read() as session:
+            row = await session.scalar(sa.select(ConversationRow).where(ConversationRow.address == address))
+            return _conversation(row) if row is not None else None
+
+    async def ensure(self, platform: str, address: str, repository: str | None) -> Conversation:
+        """The conversation of this address, begun if there is none."""
+        async with self._database.write() as session:
+            row = await session.scalar(sa.select(ConversationRow).where(ConversationRow.address == address))
+            if row is None:
+                row = _new(platform, address, repository)
+                session.add(row)
+                await session.flush()
+            return _conversation(row)
+
+    async def linked(self, conversation_id: str) -> list[Conversation]:
+        """The conversation and those that are linked with it, itself first."""
+        async with self._database.read() as session:
+            own = await session.get_one(ConversationRow, conversation_id)
+            rows = await session.scalars(
+                sa.select(ConversationRow)
+                .where(ConversationRow.group_id == own.group_id, ConversationRow.id != own.id)
+                .order_by(ConversationRow.created_at)
+            )
+            return [_conversation(own), *map(_conversation, rows)]
+
+    async def link(self, one_id: str, other_id: str) -> bool:
+        """Link two conversations, and whatever each is linked with; False when they were linked before."""
+        async with self._database.write() as session:
+            one = await session.get_one(ConversationRow, one_id)
+            other = await session.get_one(ConversationRow, other_id)
+            if one.group_id == other.group_id:
+                return False
+            await session.execute(
+                sa.update(ConversationRow)
+                .where(ConversationRow.group_id == other.group_id)
+                .values(group_id=one.group_id)
+            )
+            return True
+
+    async def unlink(self, conversation_id: str) -> bool:
+        """Let a conversation stand alone; False when it did before."""
+        async with self._database.write() as session:
+            own = await session.get_one(ConversationRow, conversation_id)
+            others = await session.scalar(
+                sa.select(sa.func.count()).where(
+                    ConversationRow.group_id == own.group_id, ConversationRow.id != own.id
+                )
+            )
+            if not others:
+                return False
+            own.group_id = str(uuid.uuid4())
+            return True
 
     async def unhandled(self) -> list[Message]:
         """Messages that were stored and not yet handled, oldest first."""
@@ -152,6 +223,28 @@ class Conversations:
                 MessageRow.conversation_id == conversation_id,
                 MessageRow.state == MessageState.WAITING.value,
             )
+
+    async def held_back(self, author: str) -> list[Message]:
+        """Messages of a person that wait until their account is linked, which wait no longer, oldest first."""
+        async with self._database.write() as session:
+            held = (MessageRow.author == author, MessageRow.state == MessageState.HELD_BACK.value)
+            found = [message.id for message in await _messages(session, *held)]
+            await session.execute(
+                sa.update(MessageRow)
+                .where(MessageRow.id.in_(found))
+                .values(state=MessageState.RECEIVED.value)
+            )
+            return await _messages(session, MessageRow.id.in_(found))
+
+    async def count(self, conversation_id: str, kind: MessageKind) -> int:
+        """How many messages of a kind a conversation has."""
+        async with self._database.read() as session:
+            found = await session.scalar(
+                sa.select(sa.func.count()).where(
+                    MessageRow.conversation_id == conversation_id, MessageRow.kind == kind.value
+                )
+            )
+            return found or 0
 
     async def mark(self, message_id: str, state: MessageState) -> None:
         async with self._database.write() as session:
@@ -190,7 +283,20 @@ async def _messages(session: AsyncSession, *conditions: sa.ColumnElement[bool]) 
 
 
 def _conversation(row: ConversationRow) -> Conversation:
-    return Conversation(row.id, row.platform, row.address, row.repository, row.branch)
+    return Conversation(row.id, row.platform, row.address, row.repository, row.branch, row.group_id)
+
+
+def _new(platform: str, address: str, repository: str | None) -> ConversationRow:
+    identity = str(uuid.uuid4())
+    return ConversationRow(
+        id=identity,
+        platform=platform,
+        address=address,
+        repository=repository,
+        branch=None,
+        group_id=identity,
+        created_at=time.time(),
+    )
 
 
 def _message(row: MessageRow, conversation: ConversationRow) -> Message:
@@ -204,4 +310,5 @@ def _message(row: MessageRow, conversation: ConversationRow) -> Message:
         subject=row.data.get("subject", ""),
         state=MessageState(row.state),
         received_at=row.received_at,
+        data={name: value for name, value in row.data.items() if name != "subject"},
     )

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from bot.conversations import Conversation, Message
 from orchestrator.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What Claude should know of a conversation beside the task, as markdown, marked as untrusted.
+
+    files: what people attached, by a name that the texts say as `ATTACHED/name`.
+    """
+
+    text: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A task as Claude gets it, with what it should know. `title`: of the pull request; empty: the task's first line."""
+
+    task: str
+    background: Background
+    title: str = ""
 
 
 class Platform(Protocol):
@@ -17,8 +38,19 @@ class Platform(Protocol):
     when Heddle died between posting and remembering.
     """
 
+    interval: float
+    """Seconds between two edits of one report, at least."""
+    help: str
+    """What people can say there, in markdown."""
+    fixed: bool
+    """Whether each conversation is about one repository for good, whose rights decide who may command."""
+
     async def seen(self, message: Message) -> None:
         """Let the author know at once that the message has been read."""
+        ...
+
+    async def done(self, message: Message, *, good: bool) -> None:
+        """Let the author know that what the message asked for is done, or that it can't be."""
         ...
 
     async def say(self, conversation: Conversation, key: str, text: str) -> None:
@@ -40,11 +72,15 @@ class Platform(Protocol):
         ...
 
     async def attach(self, conversation: Conversation, key: str, log: Path) -> None:
-        """Add a file to the conversation."""
+        """Add a file to the conversation, where the platform takes files."""
         ...
 
-    async def context(self, message: Message) -> str:
-        """Who asks, and what was said in the conversation before, as markdown; marked as untrusted."""
+    async def brief(self, message: Message, text: str) -> Brief:
+        """The task, `text` being what the message asks for; who asks, and what was said before."""
+        ...
+
+    async def background(self, conversation: Conversation, until: float) -> Background:
+        """What was said in a conversation until then, for a task that was given in a linked one."""
         ...
 
     async def link(self, message: Message) -> str:

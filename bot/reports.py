@@ -1,66 +1,107 @@
-"""Reports of runs: one post per run, kept up to date at a calm pace, final at the end."""
+"""Reports of runs: one post per run and conversation, kept up to date at a calm pace, final at the end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
-from bot.conversations import Conversations
+from bot.conversations import Conversation, Conversations
 from bot.platform import Platform
-from orchestrator.report import Problem, Report, Todo
+from orchestrator.report import Problem, Report, RunState, Todo
 
-INTERVAL_SECONDS = 1.5  # between two edits of one report
 TICK_SECONDS = 15.0  # after which a report is edited only to show the time
+SPREAD_SECONDS = 1.5  # between two looks for conversations that were linked meanwhile
 
 log = structlog.get_logger(__name__)
+
+
+class CodeHost(Protocol):
+    """What reports have to do with the place where the code is."""
+
+    async def show(self, report: Report) -> None:
+        """Show on the branch's commit that a run is at work on it, where the host can. Never raises."""
+        ...
+
+    async def end(self, report: Report, log: Path | None) -> None:
+        """Show on the branch's commit how a run ended, where the host can. Never raises."""
+        ...
+
+    async def conversation_of(self, report: Report) -> Conversation | None:
+        """The conversation of the report's pull request."""
+        ...
+
+
+@dataclass(slots=True)
+class _Board:
+    """Where a report is shown: one conversation."""
+
+    conversation: Conversation
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
 class _Showing:
     conversation_id: str
     newest: Report
-    news: asyncio.Event = field(default_factory=asyncio.Event)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    boards: dict[str, _Board] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
 
 class Reports:
-    """The orchestrator's watcher: shows reports in conversations, secrets removed."""
+    """The orchestrator's watcher: shows reports in a conversation and those linked with it, secrets removed."""
 
     def __init__(
         self,
         *,
         conversations: Conversations,
         platforms: Mapping[str, Platform],
+        code_host: CodeHost,
         redact: Callable[[str], str],
-        interval: float = INTERVAL_SECONDS,
     ) -> None:
         self._conversations = conversations
         self._platforms = platforms
+        self._code_host = code_host
         self._redact = redact
-        self._interval = interval
         self._showings: dict[str, _Showing] = {}
 
     def changed(self, conversation_id: str, report: Report) -> None:
         showing = self._showings.get(report.run_id)
         if showing is None:
             showing = self._showings[report.run_id] = _Showing(conversation_id, report)
-            showing.task = asyncio.create_task(self._keep_showing(showing), name=f"report {report.run_id}")
+            showing.task = asyncio.create_task(self._spread(showing), name=f"report {report.run_id}")
         showing.newest = report
-        showing.news.set()
+        for board in showing.boards.values():
+            board.news.set()
 
-    async def ended(self, conversation_id: str, report: Report, log: Path | None) -> None:
+    async def ended(
+        self, conversation_id: str, report: Report, log: Path | None, message_ids: Sequence[str]
+    ) -> None:
         await self._finish(report.run_id)
-        conversation = await self._conversations.conversation(conversation_id)
-        platform = self._platforms[conversation.platform]
-        await platform.show(conversation, f"report:{report.run_id}", redacted(report, self._redact))
-        if log is not None:
-            await platform.attach(conversation, f"log:{report.run_id}", log)
+        shown = redacted(report, self._redact)
+        pull_request = await self._code_host.conversation_of(report)
+        new = pull_request is not None and report.pull_request is not None and not report.pull_request.reused
+        for conversation in await self._conversations.linked(conversation_id):
+            if new and pull_request is not None and conversation.id == pull_request.id:
+                continue  # the pull request's own text says it all
+            platform = self._platforms[conversation.platform]
+            await platform.show(conversation, f"report:{report.run_id}", shown)
+            if log is not None:
+                await platform.attach(conversation, f"log:{report.run_id}", log)
+        await self._code_host.end(shown, log)
+        for message_id in message_ids:
+            message = await self._conversations.message(message_id)
+            good = report.state in (RunState.SUCCEEDED, RunState.UNCHANGED)
+            await self._platforms[message.conversation.platform].done(message, good=good)
+        if new and pull_request is not None:
+            await self._conversations.link(conversation_id, pull_request.id)
 
     async def close(self) -> None:
         """Stop showing; what is not shown yet is shown by the next process."""
@@ -72,22 +113,43 @@ class Reports:
         if showing is None or showing.task is None:
             return
         showing.ending.set()
-        showing.news.set()
+        for board in showing.boards.values():
+            board.news.set()
         # Not cancelled: an edit that is under way could otherwise reach the platform after the last one.
         await showing.task
 
-    async def _keep_showing(self, showing: _Showing) -> None:
-        conversation = await self._conversations.conversation(showing.conversation_id)
-        platform = self._platforms[conversation.platform]
+    async def _spread(self, showing: _Showing) -> None:
+        """Keep a board in every conversation that watches, also in those that are linked meanwhile."""
+        try:
+            while not showing.ending.is_set():
+                try:
+                    await self._look_round(showing)
+                    await self._code_host.show(redacted(showing.newest, self._redact))
+                except Exception as error:  # the next round, or the end, sees to it all the same
+                    log.warning("could not spread a report", run=showing.newest.run_id, error=repr(error))
+                await _set_within(showing.ending, SPREAD_SECONDS)
+        finally:
+            tasks = [board.task for board in showing.boards.values() if board.task is not None]
+            await asyncio.gather(*tasks)
+
+    async def _look_round(self, showing: _Showing) -> None:
+        for conversation in await self._conversations.linked(showing.conversation_id):
+            if conversation.id not in showing.boards:
+                board = showing.boards[conversation.id] = _Board(conversation)
+                name = f"report {showing.newest.run_id} in {conversation.id}"
+                board.task = asyncio.create_task(self._keep_showing(showing, board), name=name)
+
+    async def _keep_showing(self, showing: _Showing, board: _Board) -> None:
+        platform = self._platforms[board.conversation.platform]
         while not showing.ending.is_set():
-            showing.news.clear()
-            report = showing.newest
+            board.news.clear()
+            report = redacted(showing.newest, self._redact)
             try:
-                await platform.show(conversation, f"report:{report.run_id}", redacted(report, self._redact))
+                await platform.show(board.conversation, f"report:{report.run_id}", report)
             except Exception as error:  # the next edit, or the end, shows it all the same
                 log.warning("could not show a report", run=report.run_id, error=repr(error))
-            await _set_within(showing.ending, self._interval)
-            await _set_within(showing.news, TICK_SECONDS)
+            await _set_within(showing.ending, platform.interval)
+            await _set_within(board.news, TICK_SECONDS)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 REPOSITORY = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$"
 URL = r"^https?://[^\s/]+"
@@ -54,6 +60,16 @@ class Settings(BaseSettings):
     github_app_private_key: SecretStr | None = _setting(
         "signs in as the GitHub App: the PEM text, or the path of the file that holds it",
         "the App's settings page, Private keys",
+    )
+    github_webhook_secret: SecretStr | None = _setting(
+        "checks that webhooks come from GitHub; with it Heddle serves issues and pull requests",
+        "any long random text, the same in the App's (or the repository's) webhook settings",
+    )
+    github_client_id: str | None = _setting(
+        "lets people link their GitHub account", "the GitHub App's settings page, Client ID"
+    )
+    github_client_secret: SecretStr | None = _setting(
+        "lets people link their GitHub account", "the GitHub App's settings page, Client secrets"
     )
     github_api_url: Annotated[str, Field(pattern=URL)] = _setting(
         "where GitHub's REST API answers", "leave it out for github.com", "https://api.github.com"
@@ -109,6 +125,28 @@ class Settings(BaseSettings):
     heddle_repository: Annotated[str, Field(pattern=REPOSITORY)] | None = _setting(
         "the repository where neither message, thread nor channel names one", "owner/name"
     )
+    heddle_github_label: str | None = _setting(
+        "the label that starts a run on an issue's text", "any label's name; leave it out for none"
+    )
+    heddle_github_assignee: str | None = _setting(
+        "the account that, assigned to an issue, starts a run on its text",
+        "leave it out for Heddle's own account",
+    )
+    heddle_github_apps: Annotated[tuple[str, ...], NoDecode] = _setting(
+        "the GitHub Apps and bots that may command Heddle, beside people",
+        "their names, separated by commas; leave it out for none",
+        (),
+    )
+    heddle_autofix: bool = _setting(
+        "whether failing checks on Heddle's own pull requests start runs, three for each at most",
+        "true or false",
+        False,
+    )
+    heddle_require_github_link: bool = _setting(
+        "whether people in Slack must link a GitHub account that may write to the repository",
+        "true or false; needs GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET",
+        False,
+    )
     heddle_max_runs: Annotated[int, Field(ge=1, le=1000)] = _setting(
         "how many runs may work at once", "a number; each can use HEDDLE_MEMORY", 8
     )
@@ -152,6 +190,13 @@ class Settings(BaseSettings):
         except OSError:
             raise ValueError("it is neither PEM text nor a file that can be read") from None
 
+    @field_validator("heddle_github_apps", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
@@ -169,6 +214,11 @@ class Settings(BaseSettings):
             raise ValueError(_missing("github_app_private_key", "GITHUB_APP_ID is set"))
         if self.github_app_private_key and not self.github_app_id:
             raise ValueError(_missing("github_app_id", "GITHUB_APP_PRIVATE_KEY is set"))
+        if self.heddle_require_github_link:
+            because = "HEDDLE_REQUIRE_GITHUB_LINK is true"
+            for name in ("github_client_id", "github_client_secret"):
+                if not getattr(self, name):
+                    raise ValueError(_missing(name, because))
         return self
 
     @classmethod
@@ -193,6 +243,11 @@ class Settings(BaseSettings):
         return self.gh_token is not None or self.github_app_id is not None
 
     @property
+    def conversations_on_github(self) -> bool:
+        """Whether issues and pull requests are listened to."""
+        return self.github and self.github_webhook_secret is not None
+
+    @property
     def database(self) -> str:
         """The database's address, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{(self.heddle_data_dir / 'heddle.db').absolute()}"
@@ -209,10 +264,11 @@ class Settings(BaseSettings):
     def require_serving(self) -> None:
         """Raise SettingsError unless there is a platform to serve, a code host and a model to work with."""
         problems = []
-        if not self.slack and not self.github:
-            problems.append(_missing("slack_bot_token", "there is no conversation to serve"))
-        elif not self.github:
+        if not self.github:
             problems.append(_missing("gh_token", "there is no way to reach repositories"))
+        if not self.slack and not self.github_webhook_secret:
+            because = "there is no conversation to serve; GITHUB_WEBHOOK_SECRET does as well"
+            problems.append(_missing("slack_bot_token", because))
         if not self.anthropic_api_key and not self.claude_code_oauth_token:
             problems.append(
                 _missing("anthropic_api_key", "there is no model; CLAUDE_CODE_OAUTH_TOKEN does as well")

@@ -31,6 +31,7 @@ class ConversationRow(Base):
     address: Mapped[str] = mapped_column(unique=True)
     repository: Mapped[str | None]
     branch: Mapped[str | None]
+    group_id: Mapped[str] = mapped_column(index=True)  # the same for conversations that are linked
     created_at: Mapped[float]
 
 
@@ -42,7 +43,7 @@ class MessageRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(unique=True)
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"), index=True)
-    kind: Mapped[str]  # text, choice or press
+    kind: Mapped[str]
     author: Mapped[str]
     text: Mapped[str]
     data: Mapped[dict[str, Any]]
@@ -51,12 +52,12 @@ class MessageRow(Base):
 
 
 class PostRow(Base):
-    """One message of Heddle's, by a key that says what it is for, so that it is posted once."""
+    """One message of Heddle's, by a key that says what it is for, so that it is posted once in a conversation."""
 
     __tablename__ = "posts"
 
     key: Mapped[str] = mapped_column(primary_key=True)
-    conversation_id: Mapped[str]
+    conversation_id: Mapped[str] = mapped_column(primary_key=True)
     reference: Mapped[str | None]  # the platform's id of the posted message, once known
     created_at: Mapped[float]
 
@@ -68,3 +69,26 @@ class ChannelRow(Base):
 
     address: Mapped[str] = mapped_column(primary_key=True)
     repository: Mapped[str]
+
+
+class AccountRow(Base):
+    """The GitHub account that a person of a chat platform has linked."""
+
+    __tablename__ = "accounts"
+
+    person: Mapped[str] = mapped_column(primary_key=True)
+    github_id: Mapped[int] = mapped_column(sa.BigInteger)
+    login: Mapped[str]
+    linked_at: Mapped[float]
+
+
+class TicketRow(Base):
+    """A ticket with which its person can link an account once; only its hash is kept."""
+
+    __tablename__ = "tickets"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    expires_at: Mapped[float]
+    used: Mapped[bool]

@@ -8,7 +8,7 @@ from bot.markdown import first_line
 from orchestrator.report import Diffstat, Report, RunState
 from orchestrator.workspaces import Run
 
-HELP = """\
+SLACK_HELP = """\
 **Tell me what to do and I'll do it in a repository.** I work in a container of my own, on a branch of my own, \
 and come back with a pull request.
 
@@ -16,19 +16,58 @@ and come back with a pull request.
 - `repo:owner/name` or a GitHub address in the message says where; `branch:name` says from which branch
 - `use owner/name` sets the repository of this channel, for messages that name none
 - a reply in the thread goes to the run that is working, or starts the next one on the same branch
-- `status` tells what is going on here; `stop` ends the run and keeps its work; `help` shows this text"""
+- `status` tells what is going on here; `stop` ends the run and keeps its work; `workspace` gives its address
+- `link owner/name#12` shares work and reports with an issue or a pull request (its address in a task does so, \
+too); `unlink` ends that
+- `help` shows this text"""
+GITHUB_HELP = """\
+**Tell me what to do and I'll do it in this repository.** I work in a container of my own: for an issue on a new \
+branch with a pull request, for a pull request on its own branch.
+
+- `/claude fix the flaky login test` starts a run; `@{name} …` does as well
+- while a run works, the next `/claude …` reaches it; afterwards it goes on where the last one stopped
+- a review whose text or comments say `/claude` is worked on as a whole
+- `/claude status` tells what is going on here; `/claude stop` ends the run and keeps its work; \
+`/claude workspace` gives its address
+- `/claude link owner/name#12` shares work and reports with another issue or pull request; `/claude unlink` ends that
+- `/claude help` shows this text
+
+Only people who may write to the repository can tell me what to do."""
 EMPTY_TASK = (
     "What should I do? Mention me with a task, for example `@heddle repo:acme/widgets fix the failing test`, "
     "or say `help`."
 )
 REPOSITORY_NOTED = "OK, this thread is about `{repository}`. What should I do there?"
 CHANNEL_USES = "OK, tasks in this channel go to `{repository}` unless they name another repository."
-NOTHING_TO_STOP = "Nothing is running in this thread."
+ONE_REPOSITORY = "Here I always work in this repository."
+NOT_ALLOWED = (
+    "I only work for people who may write to `{repository}`. Somebody who may can ask me for the same; "
+    "an admin of the repository can give you the right."
+)
+LINK_FIRST = (
+    "I don't know yet who you are on GitHub, and only work for people who may write to a repository. "
+    "I have sent you a message that only you can see: with it you link your account, and I go on with what you asked."
+)
+FORGE_REFUSED = "GitHub refused: {error}. Nothing was started. Ask an admin to check Heddle's access, then try again."
+NO_SUBJECT = "I can't find `{subject}`, or I'm not allowed to read it. Check the address, then try again."
+LINKED = "Linked with `{subject}`: both share their work from now on, and reports show in both. `unlink` ends that."
+UNLINKED = "No longer linked: what is asked here from now on stays here."
+NOT_LINKED = "This conversation isn't linked with `{subject}`."
+NOTHING_LINKED = "This conversation isn't linked with another one."
+NO_WORKSPACE = "There is no workspace here yet: give me a task first."
+WORKSPACE = "The workspace is at {url} (`{repository}`, branch `{branch}`)."
+NOTHING_TO_STOP = "Nothing is running here."
 UNEXPECTED = (
     "Something went wrong inside Heddle ({error}), so I did nothing with that message. Try again; if it happens "
     "twice, an admin finds the details in Heddle's log under message {id}."
 )
-NOTHING_HERE = "Nothing has run in this thread yet."
+NOTHING_HERE = "Nothing has run here yet."
+
+FOREIGN_CONFIGURATION = (
+    "The branch that you start from is controlled by people who may not write to this repository. Files that "
+    "configure you (`.claude`, `.mcp.json`, `CLAUDE.md`, `.husky`, `.gitmodules`, `.heddle`) are here as the base "
+    "branch has them; what you change in those does not reach the branch."
+)
 
 STATES = {
     RunState.QUEUED: "Queued",

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.report import PullRequest
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose name is on the commits that Heddle makes."""
+
+    name: str
+    email: str
+
+
 class ForgeError(Exception):
-    """The code host refused or could not be reached; `str()` is one sentence for a person."""
+    """The code host refused or could not be reached; `str()` is one sentence for a person.
+
+    status: of its HTTP answer, 0 without one.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ForgeUnavailable(ForgeError):
+    """The code host is away or asks for patience: the same may succeed later."""
 
 
 class Forge(Protocol):
@@ -20,6 +40,10 @@ class Forge(Protocol):
 
     def branch_url(self, repository: str, branch: str) -> str:
         """The page of a branch."""
+        ...
+
+    async def identity(self, repository: str) -> Identity:
+        """Who Heddle is to a repository, by the address that links its commits to its account."""
         ...
 
     async def git_token(self, repository: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orchestrator.git import GitError, git
 _MISSING = re.compile(
     r"not found|does not exist|could not read username|authentication failed|\b40[134]\b", re.I
 )
+_NO_SUCH_REF = "couldn't find remote ref"
 _SYMREF = re.compile(r"^ref: refs/heads/(\S+)\tHEAD$", re.M)
 
 # Workspaces borrow objects for as long as they live, so nothing in a mirror may ever be collected.
@@ -40,6 +42,7 @@ class Mirror:
     path: Path
     default_branch: str | None  # None while the repository is empty
     branches: frozenset[str]
+    also: frozenset[str] = frozenset()  # of the further refs that were asked for, those that exist
 
 
 class Mirrors:
@@ -62,8 +65,11 @@ class Mirrors:
                 await _create(path)
         return path
 
-    async def refresh(self, repository: str) -> Mirror:
+    async def refresh(self, repository: str, *, also: Sequence[str] = ()) -> Mirror:
         """Bring the mirror up to date; only what is new is downloaded.
+
+        also: further refs by their full names (`refs/pull/7/head`), kept under the same names. One that the
+        repository does not have any more is gone from the mirror too; nothing else is affected.
 
         Raises RepositoryMissing, RepositoryUnreachable, ForgeError.
         """
@@ -76,6 +82,7 @@ class Mirrors:
                     git("ls-remote", "--symref", url, "HEAD", url=url, token=token),
                     git("fetch", "--prune", "--quiet", url, *_REFS, cwd=path, url=url, token=token),
                 )
+                found = {ref for ref in also if await _bring(path, ref, url, token)}
                 listed = await git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", cwd=path)
         except GitError as error:
             raise _explained(error) from error
@@ -83,7 +90,7 @@ class Mirrors:
         default = named.group(1) if named else None
         if default is not None and default != await self.last_default(repository):
             await git("symbolic-ref", "HEAD", f"refs/heads/{default}", cwd=path)
-        return Mirror(path, default, frozenset(listed.split()))
+        return Mirror(path, default, frozenset(listed.split()), frozenset(found))
 
     async def last_default(self, repository: str) -> str:
         """The default branch as of the last refresh, a guess before the first one. The folder must be there."""
@@ -109,6 +116,18 @@ async def _create(path: Path) -> None:
     await git("init", "--quiet", "--bare", ".", cwd=path)
     for name, value in _SETTINGS.items():
         await git("config", name, value, cwd=path)
+
+
+async def _bring(path: Path, ref: str, url: str, token: str | None) -> bool:
+    """Fetch one ref; whether there is such a ref."""
+    try:
+        await git("fetch", "--quiet", "--no-tags", url, f"+{ref}:{ref}", cwd=path, url=url, token=token)
+    except GitError as error:
+        if _NO_SUCH_REF not in error.output:
+            raise
+        await git("update-ref", "-d", ref, cwd=path)
+        return False
+    return True
 
 
 def _explained(error: GitError) -> Exception:

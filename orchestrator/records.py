@@ -26,6 +26,9 @@ class RunRequest:
     base: the branch to start from, None for the conversation's own workspace or the default branch.
     context: what Claude should know of the conversation so far, as markdown.
     link: the address of the conversation, for the pull request; may be empty.
+    shared: the conversations that it shares workspaces with.
+    branch: an existing branch to work on, empty for one of Heddle's own. avoid: branches that are done with.
+    start, untrusted: see Workspace. title, fixes, note, attachments, head: see Run.
     """
 
     conversation_id: str
@@ -35,6 +38,16 @@ class RunRequest:
     base: str | None = None
     context: str = ""
     link: str = ""
+    shared: tuple[str, ...] = ()
+    branch: str = ""
+    avoid: tuple[str, ...] = ()
+    start: str = ""
+    untrusted: bool = False
+    title: str = ""
+    fixes: tuple[str, ...] = ()
+    note: str = ""
+    attachments: tuple[str, ...] = ()
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class FollowUp:
     context: str
     link: str
     created_at: float
+    attachments: tuple[str, ...] = ()
 
 
 class Records:
@@ -72,6 +86,11 @@ class Records:
                     state=RunState.QUEUED.value,
                     stop_requested=False,
                     created_at=time.time(),
+                    title=request.title,
+                    fixes=list(request.fixes),
+                    note=request.note,
+                    attachments=list(request.attachments),
+                    head=request.head,
                 )
                 session.add(existing)
                 await session.flush()
@@ -81,24 +100,24 @@ class Records:
         async with self._database.read() as session:
             return await _run(session, await session.get_one(RunRow, run_id))
 
-    async def live_run(self, conversation_id: str) -> Run | None:
-        """The newest run of a conversation that has not ended."""
+    async def live_run(self, conversation_ids: Sequence[str]) -> Run | None:
+        """The newest run of these conversations that has not ended."""
         async with self._database.read() as session:
             row = await session.scalar(
                 sa.select(RunRow)
-                .where(RunRow.conversation_id == conversation_id, RunRow.state.in_(_LIVE))
+                .where(RunRow.conversation_id.in_(conversation_ids), RunRow.state.in_(_LIVE))
                 .order_by(RunRow.created_at.desc())
                 .limit(1)
             )
             return await _run(session, row) if row is not None else None
 
     async def runs(
-        self, conversation_id: str | None = None, *, live: bool = False, limit: int = 20
+        self, conversation_ids: Sequence[str] | None = None, *, live: bool = False, limit: int = 20
     ) -> list[Run]:
-        """Runs, newest first: of one conversation or of all, the live ones only or all."""
+        """Runs, newest first: of these conversations or of all, the live ones only or all."""
         query = sa.select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
-        if conversation_id is not None:
-            query = query.where(RunRow.conversation_id == conversation_id)
+        if conversation_ids is not None:
+            query = query.where(RunRow.conversation_id.in_(conversation_ids))
         if live:
             query = query.where(RunRow.state.in_(_LIVE))
         async with self._database.read() as session:
@@ -123,6 +142,17 @@ class Records:
     async def request_stop(self, run_id: str) -> None:
         async with self._database.write() as session:
             await session.execute(sa.update(RunRow).where(RunRow.id == run_id).values(stop_requested=True))
+
+    async def workspace_of(self, conversation_ids: Sequence[str]) -> Workspace | None:
+        """The newest workspace of these conversations."""
+        async with self._database.read() as session:
+            row = await session.scalar(
+                sa.select(WorkspaceRow)
+                .where(WorkspaceRow.conversation_id.in_(conversation_ids))
+                .order_by(WorkspaceRow.created_at.desc())
+                .limit(1)
+            )
+            return _workspace_of(row) if row is not None else None
 
     async def save_workspace(
         self, workspace_id: str, *, base: str | None = None, session_id: str | None = None
@@ -152,10 +182,31 @@ class Records:
                         context=follow_up.context,
                         link=follow_up.link,
                         created_at=follow_up.created_at,
+                        attachments=list(follow_up.attachments),
                         delivered=False,
                     )
                 )
             return True
+
+    async def messages(self, run_id: str) -> list[str]:
+        """The ids of the messages that a run works on: the one that began it, then what was said to it."""
+        async with self._database.read() as session:
+            run = await session.get_one(RunRow, run_id)
+            rows = await session.scalars(
+                sa.select(FollowUpRow.message_id)
+                .where(FollowUpRow.run_id == run_id, FollowUpRow.delivered.is_(True))
+                .order_by(FollowUpRow.created_at)
+            )
+            return list(dict.fromkeys((run.message_id, *rows)))
+
+    async def hand_over(self, message_ids: Sequence[str], run_id: str) -> None:
+        """Let another run count as the one that these follow-ups were said to, and as having read them."""
+        async with self._database.write() as session:
+            await session.execute(
+                sa.update(FollowUpRow)
+                .where(FollowUpRow.message_id.in_(message_ids))
+                .values(run_id=run_id, delivered=True)
+            )
 
     async def follow_ups(self, run_id: str) -> list[FollowUp]:
         """What was said to a run and Claude Code has not read, in order."""
@@ -166,7 +217,15 @@ class Records:
                 .order_by(FollowUpRow.created_at)
             )
             return [
-                FollowUp(row.message_id, row.run_id, row.text, row.context, row.link, row.created_at)
+                FollowUp(
+                    message_id=row.message_id,
+                    run_id=row.run_id,
+                    text=row.text,
+                    context=row.context,
+                    link=row.link,
+                    created_at=row.created_at,
+                    attachments=tuple(row.attachments),
+                )
                 for row in rows
             ]
 
@@ -183,11 +242,16 @@ class Records:
 
 async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow:
     query = sa.select(WorkspaceRow).where(
-        WorkspaceRow.conversation_id == request.conversation_id,
+        WorkspaceRow.conversation_id.in_((request.conversation_id, *request.shared)),
         sa.func.lower(WorkspaceRow.repository) == request.repository.lower(),
+        WorkspaceRow.branch.not_in(request.avoid),
     )
-    if request.base is not None:
+    if request.branch:
+        query = query.where(WorkspaceRow.branch == request.branch)
+    elif request.base is not None:
         query = query.where(WorkspaceRow.base == request.base)
+    if request.start:
+        query = query.where(WorkspaceRow.start == request.start)
     found = await session.scalar(query.order_by(WorkspaceRow.created_at.desc()).limit(1))
     if found is not None:
         return found
@@ -197,8 +261,10 @@ async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow
         conversation_id=request.conversation_id,
         repository=request.repository,
         base=request.base or "",
-        branch=branch_name(request.task, workspace_id),
+        branch=request.branch or branch_name(request.title or request.task, workspace_id),
         session_id=None,
+        start=request.start,
+        untrusted=request.untrusted,
         created_at=time.time(),
     )
     session.add(created)
@@ -207,15 +273,7 @@ async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow
 
 
 async def _run(session: AsyncSession, row: RunRow) -> Run:
-    found = await session.get_one(WorkspaceRow, row.workspace_id)
-    workspace = Workspace(
-        id=found.id,
-        conversation_id=found.conversation_id,
-        repository=found.repository,
-        base=found.base,
-        branch=found.branch,
-        session_id=found.session_id,
-    )
+    workspace = _workspace_of(await session.get_one(WorkspaceRow, row.workspace_id))
     return Run(
         id=row.id,
         workspace=workspace,
@@ -228,4 +286,22 @@ async def _run(session: AsyncSession, row: RunRow) -> Run:
         stop_requested=row.stop_requested,
         created_at=row.created_at,
         report=_REPORT.validate_python(row.report) if row.report is not None else None,
+        title=row.title,
+        fixes=tuple(row.fixes),
+        note=row.note,
+        attachments=tuple(row.attachments),
+        head=row.head,
+    )
+
+
+def _workspace_of(row: WorkspaceRow) -> Workspace:
+    return Workspace(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        repository=row.repository,
+        base=row.base,
+        branch=row.branch,
+        session_id=row.session_id,
+        start=row.start,
+        untrusted=row.untrusted,
     )

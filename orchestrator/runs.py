@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
 from orchestrator.durability import Underway, begin
 from orchestrator.following import Followed, Following
-from orchestrator.forge import Forge, ForgeError
+from orchestrator.forge import Forge, ForgeError, Identity
 from orchestrator.gateway.door import Door
 from orchestrator.gateway.server import Gateway
 from orchestrator.lanes import Lanes
@@ -31,7 +31,8 @@ from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
 OPENING = "Opening the pull request"
-AUTHOR = {"name": "Heddle", "email": "heddle@users.noreply.github.com"}
+ATTACHMENTS = "attachments"  # the folder in the volume
+ATTACHED = f"/workspace/{ATTACHMENTS}"  # where Claude finds it
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class RunOptions:
     seconds: int  # after which a run is ended
     environment: Mapping[str, str]
     logs: Path  # the folder where transcripts are kept
+    attachments: Path  # the folder of what people attached to their messages, one below it for each message
 
 
 @DBOS.dbos_class()
@@ -152,9 +154,12 @@ class Runs(DBOSConfiguredInstance):
     async def _prepare(self, run: Run) -> Problem | None:
         """Have a container that is ready to be started, or was started by an earlier attempt."""
         workspace = run.workspace
-        (mirror_path, sockets), _ = await _both(
+        (mirror_path, sockets), (_, author) = await _both(
             _both(self._mirrors.prepare(workspace.repository), self._gateway.open(_door(run))),
-            self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
+            _both(
+                self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
+                self._forge.identity(workspace.repository),
+            ),
         )
         spec = ContainerSpec(
             name=run.container,
@@ -169,8 +174,10 @@ class Runs(DBOSConfiguredInstance):
         )
         # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
         guess = workspace.base or await self._mirrors.last_default(workspace.repository)
+        also = [workspace.start] if workspace.start else []
         created, mirror = await _both(
-            self._make_ready(run, spec, guess), self._mirrors.refresh(workspace.repository)
+            self._make_ready(run, spec, guess, author),
+            self._mirrors.refresh(workspace.repository, also=also),
         )
         if not created:
             return None
@@ -179,15 +186,16 @@ class Runs(DBOSConfiguredInstance):
             return problem
         base = await self._settle_base(run, mirror)
         if base != guess:
-            await self._engine.put(run.container, "/workspace", self._files(run, base))
+            await self._engine.put(run.container, "/workspace", self._files(run, base, author))
         return None
 
-    async def _make_ready(self, run: Run, spec: ContainerSpec, base: str) -> bool:
+    async def _make_ready(self, run: Run, spec: ContainerSpec, base: str, author: Identity) -> bool:
         """Create the container and put the run's files into its volume; False when it was started before."""
         container = await self._engine.ensure_container(spec)
         if container.state != "created":
             return False
-        await self._engine.put(run.container, "/workspace", self._files(run, base))
+        attached = await asyncio.to_thread(self._attached, run.attachments)
+        await self._engine.put(run.container, "/workspace", self._files(run, base, author) | attached)
         return True
 
     async def _settle_base(self, run: Run, mirror: Mirror) -> str:
@@ -196,7 +204,19 @@ class Runs(DBOSConfiguredInstance):
         await self._records.save_workspace(run.workspace.id, base=base)
         return base
 
-    def _files(self, run: Run, base: str) -> dict[str, bytes]:
+    def _attached(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What people attached, as files and folders of the volume."""
+        files: dict[str, bytes] = {}
+        for name in names:
+            path = self._options.attachments / name
+            if not path.is_file():  # somebody emptied the folder: the task is still worth doing
+                continue
+            folder = f"{ATTACHMENTS}/{name.rpartition('/')[0]}/"
+            files |= {f"{ATTACHMENTS}/": b"", folder: b""}
+            files[f"{ATTACHMENTS}/{name}"] = path.read_bytes()
+        return files
+
+    def _files(self, run: Run, base: str, author: Identity) -> dict[str, bytes]:
         workspace = run.workspace
         settings = {
             "run_id": run.id,
@@ -207,9 +227,11 @@ class Runs(DBOSConfiguredInstance):
             "mirror": "/mirror",
             "resume": workspace.session_id,
             "time_limit": self._options.seconds,
-            "author": AUTHOR,
+            "author": {"name": author.name, "email": author.email},
             "trailers": [f"Heddle-Conversation: {run.link}"] if run.link else [],
             "message_id": run.message_id,
+            "start": workspace.start,
+            "untrusted": workspace.untrusted,
         }
         folder = f"runs/{run.id}"
         return {
@@ -261,7 +283,9 @@ class Runs(DBOSConfiguredInstance):
 
     async def _conclude(self, run: Run, followed: Followed) -> str:
         report = replace(
-            followed.report, branch_url=self._forge.branch_url(run.workspace.repository, run.workspace.branch)
+            followed.report,
+            branch_url=self._forge.branch_url(run.workspace.repository, run.workspace.branch),
+            heads=tuple(dict.fromkeys(head for head in (run.head, followed.head) if head)),
         )
         if report.state is RunState.STOPPED or not followed.head:
             report = replace(report, branch_url=report.branch_url if followed.head else "")
@@ -294,8 +318,8 @@ class Runs(DBOSConfiguredInstance):
                 workspace.repository,
                 branch=workspace.branch,
                 base=workspace.base,
-                title=self._redact(pull_request.title(run.task)),
-                body=self._redact(pull_request.body(report, run.link)),
+                title=self._redact(pull_request.title(run.title or run.task)),
+                body=self._redact(pull_request.body(report, run.link, run.fixes)),
             )
         except (ForgeError, RepositoryMissing, RepositoryUnreachable) as error:
             problem = Problem(
@@ -331,10 +355,10 @@ class Runs(DBOSConfiguredInstance):
         assert run.report is not None  # every way to here ends in one
         path = self._log(run_id)
         exists = await asyncio.to_thread(path.exists)
-        report = run.report
+        report, message_ids = run.report, await self._records.messages(run_id)
         await persist(
             f"telling the end of run {run_id}",
-            lambda: self._watcher.ended(run.conversation_id, report, path if exists else None),
+            lambda: self._watcher.ended(run.conversation_id, report, path if exists else None, message_ids),
         )
 
     @DBOS.step()
@@ -355,18 +379,26 @@ class Runs(DBOSConfiguredInstance):
         if not waiting:
             return
         run = await self._records.run(run_id)
-        last = waiting[-1]
-        await self.begin(
+        last, workspace = waiting[-1], run.workspace
+        following = await self.begin(
             RunRequest(
                 conversation_id=run.conversation_id,
                 message_id=last.message_id,
-                repository=run.workspace.repository,
-                base=run.workspace.base or None,
+                repository=workspace.repository,
+                base=workspace.base or None,
                 task="\n\n".join(follow_up.text for follow_up in waiting),
                 context=last.context,
                 link=last.link,
+                shared=(workspace.conversation_id,),
+                branch=workspace.branch,
+                title=run.title,
+                fixes=run.fixes,
+                note=run.note,
+                attachments=tuple(name for follow_up in waiting for name in follow_up.attachments),
+                head=run.report.heads[-1] if run.report is not None and run.report.heads else run.head,
             )
         )
+        await self._records.hand_over([follow_up.message_id for follow_up in waiting], following.id)
 
     async def _put_follow_ups(self, run: Run) -> None:
         """Put what was said into the run's inbox; the driver takes each id once, however often it is put."""
@@ -378,7 +410,11 @@ class Runs(DBOSConfiguredInstance):
             for follow_up in waiting
         }
         if files:
+            names = [name for follow_up in waiting for name in follow_up.attachments]
+            attached = await asyncio.to_thread(self._attached, names)
             with suppress(ContainerMissing, EngineUnavailable):  # not started yet, or no longer listening
+                if attached:
+                    await self._engine.put(run.container, "/workspace", attached)
                 await self._engine.put(run.container, f"{run.folder}/inbox", files)
 
     async def _fail(self, run: Run, report: Report, problem: Problem) -> None:

@@ -21,6 +21,8 @@ class WorkspaceRow(Base):
     base: Mapped[str]  # the branch it started from; empty until the default branch is known
     branch: Mapped[str]
     session_id: Mapped[str | None]  # Claude Code's session, resumed by the next run
+    start: Mapped[str] = mapped_column(default="")  # the ref where the branch began; empty for the base
+    untrusted: Mapped[bool] = mapped_column(default=False)  # outsiders control what is at `start`
     created_at: Mapped[float]
 
 
@@ -37,6 +39,11 @@ class RunRow(Base):
     task: Mapped[str]
     context: Mapped[str]
     link: Mapped[str]  # where the conversation is, for the pull request
+    title: Mapped[str] = mapped_column(default="")
+    fixes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    note: Mapped[str] = mapped_column(default="")
+    attachments: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    head: Mapped[str] = mapped_column(default="")  # the branch's commit before the run
     state: Mapped[str] = mapped_column(index=True)
     stop_requested: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float]
@@ -54,5 +61,6 @@ class FollowUpRow(Base):
     text: Mapped[str]
     context: Mapped[str]
     link: Mapped[str]
+    attachments: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     created_at: Mapped[float]
     delivered: Mapped[bool] = mapped_column(default=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +16,12 @@ class Watcher(Protocol):
         """A run has moved on. Never blocks; only the newest report counts."""
         ...
 
-    async def ended(self, conversation_id: str, report: Report, log: Path | None) -> None:
+    async def ended(
+        self, conversation_id: str, report: Report, log: Path | None, message_ids: Sequence[str]
+    ) -> None:
         """A run has ended: show it for good, with the log where there is one.
+
+        message_ids: what people had said that this run was about.
 
         Returns once the people can see it, raises while they can't; calling it again shows nothing twice.
         """

@@ -19,7 +19,9 @@ _ADDRESS = re.compile(r"https?://(?:[^\s/]*/)*?([^\s/]*/?[^\s/]*)(?=\s|$)")
 class Workspace:
     """A volume and a branch for one repository, owned by a conversation.
 
-    `base` is empty until the first run has learned the repository's default branch.
+    base: the branch that its pull request goes into; empty until the first run has learned the default branch.
+    start: the ref of the repository where the branch began, empty for the base. untrusted: people who may not
+    write to the repository control what is at `start`.
     """
 
     id: str
@@ -28,6 +30,8 @@ class Workspace:
     base: str
     branch: str
     session_id: str | None
+    start: str = ""
+    untrusted: bool = False
 
     @property
     def volume(self) -> str:
@@ -46,7 +50,12 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One headless execution of Claude Code. `report` is kept from the moment the run has an end."""
+    """One headless execution of Claude Code. `report` is kept from the moment the run has an end.
+
+    title: for the pull request, empty for the task's first line. fixes: the issues that the pull request
+    closes, as it names them (`#3`). note: what the report says of where it works. attachments: files for
+    Claude, below the deployment's folder of attachments. head: the branch's commit before the run.
+    """
 
     id: str
     workspace: Workspace
@@ -59,6 +68,11 @@ class Run:
     stop_requested: bool
     created_at: float
     report: Report | None
+    title: str = ""
+    fixes: tuple[str, ...] = ()
+    note: str = ""
+    attachments: tuple[str, ...] = ()
+    head: str = ""
 
     @property
     def container(self) -> str:
@@ -82,6 +96,8 @@ class Run:
             started_at=self.created_at,
             repository=self.workspace.repository,
             branch=self.workspace.branch,
+            heads=(self.head,) if self.head else (),
+            note=self.note,
         )
 
 

@@ -29,7 +29,8 @@ class Town:
     """`async with Town(folder) as town`: everything runs on loopback and is removed again at the end.
 
     folder: for all files, best a new one. script: what the model does; None for the demo's tasks. real_model:
-    settings of a real model, instead. slack_port, github_port: 0 takes any free one. settings: more of Heddle's.
+    settings of a real model, instead. slack_port, github_port: 0 takes any free one. app: Heddle is a GitHub App;
+    otherwise it has one account's token. settings: more of Heddle's.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Town:
         github_port: int = 0,
         http_events: bool = False,
         enforce_limits: bool = False,
+        app: bool = True,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -55,6 +57,8 @@ class Town:
         self.model = ModelStandIn(script or DemoScript(pace))
         self._slack_port = slack_port
         self._enforce_limits = enforce_limits
+        self._app = app
+        self._app_key = ""
         self._slack: SlackStandIn | None = None
         self.heddle: HeddleProcess | None = None
 
@@ -71,6 +75,8 @@ class Town:
                 links=[("GitHub", self.github.url)],
             )
             await stack.enter_async_context(self._slack)
+            if self._app:
+                self._app_key = await self.github.app_private_key()
             await self.github.create_repository(REPOSITORY, from_dir=SAMPLE, description="Counts words")
             self._stack = stack.pop_all()
         return self
@@ -103,10 +109,19 @@ class Town:
         else:
             slack["SLACK_APP_TOKEN"] = self.slack.app_token
         model = self._real_model or {"ANTHROPIC_API_KEY": API_KEY, "ANTHROPIC_BASE_URL": self.model.url}
+        github = {"GH_TOKEN": self.github.token}
+        if self._app:
+            github = {
+                "GITHUB_APP_ID": str(self.github.app_id),
+                "GITHUB_APP_PRIVATE_KEY": self._app_key,
+                "GITHUB_CLIENT_ID": self.github.collaboration.client_id,
+                "GITHUB_CLIENT_SECRET": self.github.collaboration.client_secret,
+            }
         return {
             **slack,
+            **github,
             **model,
-            "GH_TOKEN": self.github.token,
+            "GITHUB_WEBHOOK_SECRET": self.github.webhook_secret,
             "GITHUB_API_URL": self.github.api_url,
             "GITHUB_SERVER_URL": self.github.url,
             "HEDDLE_DATA_DIR": str(self.folder / "data"),
@@ -121,6 +136,7 @@ class Town:
         if self.heddle is None:
             self.heddle = HeddleProcess(self.environment, self.folder / "heddle.log")
         await self.heddle.start()
+        self.github.webhook_url = f"{self.heddle.address}/github/webhook"
         if self._http_events:
             self.slack.events_url = f"{self.heddle.address}/slack/events"
         return self.heddle

@@ -4,46 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
-import requests
-from github import Auth, GithubException, GithubIntegration
+from github import Auth, Github, GithubException, GithubIntegration
 
+from bot.github.threads import Threads
 from orchestrator.forge import ForgeError
 
 RENEW_SECONDS = 300.0  # before a token ends
-GIT_PERMISSIONS = {"contents": "write"}
-API_PERMISSIONS = {"contents": "read", "pull_requests": "write"}
+
+Permissions = Mapping[str, str]
+GIT: Permissions = {"contents": "write"}
+PULL_REQUESTS: Permissions = {"contents": "read", "pull_requests": "write"}
+CONVERSATION: Permissions = {"issues": "write", "pull_requests": "write"}
+CHECKS: Permissions = {"checks": "write"}
 
 NOT_INSTALLED = "the GitHub App isn't installed on `{repository}`, or there is no such repository"
-UNREACHABLE = "GitHub can't be reached ({error})"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who Heddle is on GitHub. `name`: what people mention. `login`: whose posts and commits are Heddle's."""
+
+    name: str
+    login: str
+    is_app: bool
 
 
 class Access(Protocol):
     """Where tokens come from. Methods raise ForgeError."""
 
-    async def git_token(self, repository: str) -> str:
-        """For git on this repository: reads and writes its contents."""
+    async def token(self, repository: str, permissions: Permissions) -> str:
+        """A token for this repository that may do no more than it must, where that can be had."""
         ...
 
-    async def api_token(self, repository: str) -> str:
-        """For the API: pull requests of this repository."""
+    async def account(self) -> Account:
+        """Who Heddle is; asked once and remembered."""
         ...
 
 
 class AccountAccess:
     """One account's token, which reaches whatever that account reaches."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, api_url: str, threads: Threads) -> None:
         self._token = token
+        self._github = Github(
+            auth=Auth.Token(token),
+            base_url=api_url.rstrip("/"),
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        )
+        self._threads = threads
+        self._account: Account | None = None
 
-    async def git_token(self, repository: str) -> str:
+    async def token(self, repository: str, permissions: Permissions) -> str:
         return self._token
 
-    async def api_token(self, repository: str) -> str:
-        return self._token
+    async def account(self) -> Account:
+        if self._account is None:
+            login = await self._threads.run(lambda: self._github.get_user().login)
+            self._account = Account(name=login, login=login, is_app=False)
+        return self._account
 
 
 class AppAccess:
@@ -53,21 +78,33 @@ class AppAccess:
     (REST: POST /app/installations/{id}/access_tokens).
     """
 
-    def __init__(self, app_id: int, private_key: str, api_url: str) -> None:
+    def __init__(self, app_id: int, private_key: str, api_url: str, threads: Threads) -> None:
+        self.app_id = app_id
         self._app = GithubIntegration(
             auth=Auth.AppAuth(app_id, private_key),
-            base_url=api_url,
+            base_url=api_url.rstrip("/"),
             seconds_between_requests=0,
             seconds_between_writes=0,
         )
-        self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
-        self._lock = asyncio.Lock()
+        self._threads = threads
+        self._tokens: dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, float]] = {}
+        self._locks: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._account: Account | None = None
 
-    async def git_token(self, repository: str) -> str:
-        return await self._token(repository, "git", GIT_PERMISSIONS)
+    async def token(self, repository: str, permissions: Permissions) -> str:
+        key = (repository.lower(), frozenset(permissions.items()))
+        async with self._locks[key]:
+            token, ends_at = self._tokens.get(key, ("", 0.0))
+            if ends_at - RENEW_SECONDS < time.time():
+                token, ends_at = await self._threads.run(lambda: self._request(repository, permissions))
+                self._tokens[key] = (token, ends_at)
+        return token
 
-    async def api_token(self, repository: str) -> str:
-        return await self._token(repository, "api", API_PERMISSIONS)
+    async def account(self) -> Account:
+        if self._account is None:
+            slug = await self._threads.run(lambda: self._app.get_app().slug)
+            self._account = Account(name=slug, login=f"{slug}[bot]", is_app=True)
+        return self._account
 
     async def repositories(self) -> list[str]:
         """All repositories that the App is installed on."""
@@ -79,53 +116,27 @@ class AppAccess:
                 for repository in installation.get_repos()
             ]
 
-        return await in_thread(ask)
+        return await self._threads.run(ask)
 
-    async def _token(self, repository: str, purpose: str, permissions: dict[str, str]) -> str:
-        key = (repository.lower(), purpose)
-        async with self._lock:
-            token, ends_at = self._tokens.get(key, ("", 0.0))
-            if ends_at - RENEW_SECONDS < time.time():
-                token, ends_at = await in_thread(lambda: self._request(repository, permissions))
-                self._tokens[key] = (token, ends_at)
-        return token
+    async def as_app(self, verb: str, path: str) -> tuple[Mapping[str, Any], Any]:
+        """A request as the App itself, for what PyGithub has no method for: the answer's headers and content."""
 
-    def _request(self, repository: str, permissions: dict[str, str]) -> tuple[str, float]:
+        def ask() -> tuple[Mapping[str, Any], Any]:
+            return self._app.requester.requestJsonAndCheck(verb, path)
+
+        return await self._threads.run(ask)
+
+    def _request(self, repository: str, permissions: Permissions) -> tuple[str, float]:
         owner, name = repository.split("/")
         try:
             installation = self._app.get_repo_installation(owner, name)
         except GithubException as error:
             if error.status == 404:
-                raise ForgeError(NOT_INSTALLED.format(repository=repository)) from error
+                raise ForgeError(NOT_INSTALLED.format(repository=repository), status=404) from error
             raise
         _, answer = self._app.requester.requestJsonAndCheck(
             "POST",
             f"/app/installations/{installation.id}/access_tokens",
-            input={"repositories": [name], "permissions": permissions},
+            input={"repositories": [name], "permissions": dict(permissions)},
         )
         return answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp()
-
-
-T = TypeVar("T")
-
-
-async def in_thread(ask: Callable[[], T]) -> T:
-    """Run a call of PyGithub's, which blocks, in a thread. Raises ForgeError for whatever it raises."""
-    try:
-        return await asyncio.to_thread(ask)
-    except GithubException as error:
-        raise ForgeError(explain(error)) from error
-    except requests.RequestException as error:
-        raise ForgeError(UNREACHABLE.format(error=type(error).__name__)) from error
-
-
-def explain(error: GithubException) -> str:
-    """What GitHub said, as one sentence."""
-    data = error.data if isinstance(error.data, dict) else {}
-    details = [
-        str(item.get("message") or item.get("code"))
-        for item in data.get("errors", [])
-        if isinstance(item, dict)
-    ]
-    said = ". ".join([str(data.get("message") or error.message or "no reason given"), *details])
-    return f"{said.rstrip('.')} (HTTP {error.status})"

@@ -63,6 +63,7 @@ def _event(body: Mapping[str, Any], bot_user_id: str) -> Incoming | None:
         author=author,
         text=plain_text(text, bot_user_id),
         begins=mentioned or direct,
+        data={"person": thread.person(author)},
         payload=body,
     )
 
@@ -91,6 +92,7 @@ def _action(body: Mapping[str, Any]) -> Incoming | None:
         begins=False,
         kind=kind,
         subject=subject,
+        data={"person": thread.person(author)},
         payload=body,
     )
 

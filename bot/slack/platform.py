@@ -13,8 +13,10 @@ from aiolimiter import AsyncLimiter
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import wording
 from bot.conversations import Conversation, Message, MessageKind
-from bot.slack.context import Line, render_context
+from bot.platform import Background, Brief
+from bot.slack.context import Line, render_background, render_context
 from bot.slack.escape import plain_text
 from bot.slack.posts import GONE, Posts
 from bot.slack.report import notice, picked, picker, render
@@ -30,6 +32,10 @@ log = structlog.get_logger(__name__)
 
 class Slack:
     """The Slack side of conversations. Methods raise SlackApiError and aiohttp.ClientError."""
+
+    interval = 1.5
+    help = wording.SLACK_HELP
+    fixed = False
 
     def __init__(self, client: AsyncWebClient, database: Database, bot_user_id: str) -> None:
         self._client = client
@@ -50,6 +56,9 @@ class Slack:
             except SlackApiError as error:
                 if error.response.get("error") not in ("already_reacted", "message_not_found", *GONE):
                     raise
+
+    async def done(self, message: Message, *, good: bool) -> None:
+        """The answer or the report in the thread says it already."""
 
     async def say(self, conversation: Conversation, key: str, text: str) -> None:
         async with _unless_gone(conversation):
@@ -80,22 +89,35 @@ class Slack:
             thread = Thread.of(conversation.address)
             await self._posts.upload_once(key, conversation.id, thread, log, f"heddle-{log.name}")
 
-    async def context(self, message: Message) -> str:
+    async def brief(self, message: Message, text: str) -> Brief:
         thread = Thread.of(message.conversation.address)
         ts = source_ts(message.source) if message.kind is MessageKind.TEXT else thread.ts
-        lines: list[Line] = []
-        if ts != thread.ts:
-            answer = await self._client.conversations_replies(
-                channel=thread.channel, ts=thread.ts, latest=ts, inclusive=False, limit=CONTEXT_POSTS
-            )
-            # Heddle's own posts are reports of work that Claude remembers by itself.
-            posts = [post for post in answer["messages"] if "user" in post and not post.get("bot_id")]
-            lines = [
-                Line(await self._name(post["user"]), plain_text(post.get("text", ""), self._bot_user_id))
-                for post in posts
-                if float(post["ts"]) < float(ts)
-            ]
-        return render_context(await self._name(message.author), await self._channel_name(thread), lines)
+        lines = await self._lines(thread, ts) if ts != thread.ts else []
+        author, channel = await self.name(message.author), await self._channel_name(thread)
+        return Brief(text, Background(render_context(author, channel, lines)))
+
+    async def background(self, conversation: Conversation, until: float) -> Background:
+        thread = Thread.of(conversation.address)
+        try:
+            lines = await self._lines(thread, f"{until:.6f}")
+            return Background(render_background(await self._channel_name(thread), lines))
+        except SlackApiError as error:
+            if error.response.get("error") not in GONE:
+                raise
+            return Background("")
+
+    async def _lines(self, thread: Thread, before: str) -> list[Line]:
+        """What people posted in a thread before a timestamp."""
+        answer = await self._client.conversations_replies(
+            channel=thread.channel, ts=thread.ts, latest=before, inclusive=False, limit=CONTEXT_POSTS
+        )
+        # Heddle's own posts are reports of work that Claude remembers by itself.
+        posts = [post for post in answer["messages"] if "user" in post and not post.get("bot_id")]
+        return [
+            Line(await self.name(post["user"]), plain_text(post.get("text", ""), self._bot_user_id))
+            for post in posts
+            if float(post["ts"]) < float(before)
+        ]
 
     async def link(self, message: Message) -> str:
         thread = Thread.of(message.conversation.address)
@@ -109,7 +131,8 @@ class Slack:
     def channel(self, conversation: Conversation) -> str:
         return Thread.of(conversation.address).place
 
-    async def _name(self, user: str) -> str:
+    async def name(self, user: str) -> str:
+        """What people call a user."""
         return await self._named(user, lambda: self._client.users_info(user=user), _person)
 
     async def _channel_name(self, thread: Thread) -> str:

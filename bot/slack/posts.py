@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-import sqlalchemy as sa
 from aiolimiter import AsyncLimiter
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.post_records import PostRecords
 from bot.slack.report import Rendered
 from bot.slack.thread import Thread
-from bot.tables import PostRow
 from orchestrator.database import Database
 
 METADATA = "heddle_post"
@@ -39,69 +37,54 @@ class Posts:
 
     def __init__(self, client: AsyncWebClient, database: Database) -> None:
         self._client = client
-        self._database = database
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._shown: dict[str, Rendered] = {}
+        self._records = PostRecords(database)
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._shown: dict[tuple[str, str], Rendered] = {}
         self._updates = AsyncLimiter(UPDATES_PER_MINUTE, 60)
         self._channels: defaultdict[str, AsyncLimiter] = defaultdict(lambda: AsyncLimiter(*POSTS))
 
     async def put(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key`, or edit what was posted under it. Raises SlackApiError, aiohttp.ClientError."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            if self._shown.get(key) == content:
+        async with self._locks.setdefault((key, conversation_id), asyncio.Lock()):
+            if self._shown.get((key, conversation_id)) == content:
                 return  # nobody would see a difference, and edits are counted
             reference = await self._known(key, conversation_id, thread)
             if reference is None or not await self._edit(reference, thread, content):
-                await self._post(key, thread, content)
-            self._shown[key] = content
+                await self._post(key, conversation_id, thread, content)
+            self._shown[key, conversation_id] = content
             while len(self._shown) > REMEMBERED:
                 self._shown.pop(next(iter(self._shown)))
 
     async def put_once(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         """Post under `key` unless that was done before."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        async with self._locks.setdefault((key, conversation_id), asyncio.Lock()):
             if await self._known(key, conversation_id, thread) is None:
-                await self._post(key, thread, content)
+                await self._post(key, conversation_id, thread, content)
 
     async def upload_once(
         self, key: str, conversation_id: str, thread: Thread, file: Path, name: str
     ) -> None:
         """Add a file to the thread unless that was done before."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            reference, fresh = await self._claim(key, conversation_id)
+        async with self._locks.setdefault((key, conversation_id), asyncio.Lock()):
+            reference, fresh = await self._records.claim(key, conversation_id)
             if reference is not None or (not fresh and await self._has_file(thread, name)):
                 return
             async with self._channels[thread.channel]:
                 await self._client.files_upload_v2(
                     file=str(file), filename=name, title=name, channel=thread.channel, thread_ts=thread.ts
                 )
-            await self._remember(key, name)
+            await self._records.remember(key, conversation_id, name)
 
     async def _known(self, key: str, conversation_id: str, thread: Thread) -> str | None:
         """The timestamp of what was posted under `key`."""
-        reference, fresh = await self._claim(key, conversation_id)
+        reference, fresh = await self._records.claim(key, conversation_id)
         if reference is None and not fresh:  # an attempt whose outcome nobody wrote down
             reference = await self._find(key, thread)
             if reference is not None:
-                await self._remember(key, reference)
+                await self._records.remember(key, conversation_id, reference)
         return reference
 
-    async def _claim(self, key: str, conversation_id: str) -> tuple[str | None, bool]:
-        """The key's reference, and whether this is the first time that anybody asks for it."""
-        async with self._database.write() as session:
-            row = await session.get(PostRow, key)
-            if row is not None:
-                return row.reference, False
-            session.add(
-                PostRow(key=key, conversation_id=conversation_id, reference=None, created_at=time.time())
-            )
-            return None, True
-
-    async def _remember(self, key: str, reference: str) -> None:
-        async with self._database.write() as session:
-            await session.execute(sa.update(PostRow).where(PostRow.key == key).values(reference=reference))
-
-    async def _post(self, key: str, thread: Thread, content: Rendered) -> None:
+    async def _post(self, key: str, conversation_id: str, thread: Thread, content: Rendered) -> None:
         async with self._channels[thread.channel]:
             answer = await self._client.chat_postMessage(
                 channel=thread.channel,
@@ -112,7 +95,7 @@ class Posts:
                 unfurl_links=False,
                 unfurl_media=False,
             )
-        await self._remember(key, str(answer["ts"]))
+        await self._records.remember(key, conversation_id, str(answer["ts"]))
 
     async def _edit(self, reference: str, thread: Thread, content: Rendered) -> bool:
         """False when somebody has deleted the post."""

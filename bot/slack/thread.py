@@ -22,6 +22,15 @@ class Thread:
         """The address of the channel."""
         return f"slack:{self.team}:{self.channel}"
 
+    def person(self, user: str) -> str:
+        """The identity of a user of the thread's team, in all its channels."""
+        return f"slack:{self.team}:{user}"
+
+    @staticmethod
+    def user_of(person: str) -> str:
+        """The user whose identity `person` is."""
+        return person.rpartition(":")[2]
+
     @classmethod
     def of(cls, address: str) -> Thread:
         """Read `address` back. Raises ValueError for anything else."""

@@ -8,9 +8,22 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bot.commands import Command, Empty, Help, Invalid, Status, Stop, Task, Use, is_branch, parse
+from bot.commands import (
+    Command,
+    Empty,
+    Help,
+    Invalid,
+    Status,
+    Stop,
+    SubjectName,
+    Task,
+    Use,
+    is_branch,
+    parse,
+)
 
 ADDRESS = "https://github.com/acme/widgets"
+THREE = SubjectName("acme/widgets", 3)
 
 GRAMMAR: list[tuple[str, Command]] = [
     # A message is a task, as it stands.
@@ -41,9 +54,9 @@ GRAMMAR: list[tuple[str, Command]] = [
     # Within a sentence it stays, and so does what tells something: an issue, a pull request, a file.
     (f"the typo in {ADDRESS}", Task(f"the typo in {ADDRESS}", "acme/widgets")),
     (f"in {ADDRESS} fix it", Task(f"in {ADDRESS} fix it", "acme/widgets")),
-    (f"fix {ADDRESS}/issues/3 today", Task(f"fix {ADDRESS}/issues/3 today", "acme/widgets")),
-    (f"fix {ADDRESS}/issues/3", Task(f"fix {ADDRESS}/issues/3", "acme/widgets")),
-    (f"{ADDRESS}/pull/3", Task(f"{ADDRESS}/pull/3", "acme/widgets")),
+    (f"fix {ADDRESS}/issues/3 today", Task(f"fix {ADDRESS}/issues/3 today", "acme/widgets", subject=THREE)),
+    (f"fix {ADDRESS}/issues/3", Task(f"fix {ADDRESS}/issues/3", "acme/widgets", subject=THREE)),
+    (f"{ADDRESS}/pull/3", Task(f"{ADDRESS}/pull/3", "acme/widgets", subject=THREE)),
     (f"why {ADDRESS}/blob/main/a.py#L3?", Task(f"why {ADDRESS}/blob/main/a.py#L3?", "acme/widgets")),
     # repo: wins over addresses, which may be examples.
     (

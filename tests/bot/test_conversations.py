@@ -82,6 +82,51 @@ async def test_states_and_choices_are_remembered(conversations: Conversations) -
     assert (conversation.repository, conversation.branch) == ("acme/tally", "main")
 
 
+async def test_linked_conversations_are_a_group(conversations: Conversations) -> None:
+    names = ("a", "b", "c", "d")
+    a, b, c, d = [await conversations.ensure("github", name, "acme/tally") for name in names]
+    assert await conversations.link(a.id, b.id)
+    assert await conversations.link(c.id, d.id)
+    assert await conversations.link(b.id, c.id)
+    assert not await conversations.link(a.id, d.id)
+    assert [one.address for one in await conversations.linked(c.id)] == ["c", "a", "b", "d"]
+    assert await conversations.unlink(a.id)
+    assert not await conversations.unlink(a.id)
+    assert [one.address for one in await conversations.linked(a.id)] == ["a"]
+    assert [one.address for one in await conversations.linked(b.id)] == ["b", "c", "d"]
+
+
+async def test_conversation_is_made_once(conversations: Conversations) -> None:
+    made = await asyncio.gather(*(conversations.ensure("github", "x", "acme/tally") for _ in range(5)))
+    assert len({one.id for one in made}) == 1
+    assert await conversations.at("x") == made[0]
+    assert await conversations.at("y") is None
+
+
+async def test_what_was_held_back_is_given_out_once(conversations: Conversations) -> None:
+    message = await conversations.receive(MENTION)
+    assert message is not None
+    await conversations.mark(message.id, MessageState.HELD_BACK)
+    assert await conversations.unhandled() == []
+    assert await conversations.held_back("somebody else") == []
+    assert [held.id for held in await conversations.held_back("U1")] == [message.id]
+    assert await conversations.held_back("U1") == []
+    assert [held.id for held in await conversations.unhandled()] == [message.id]
+
+
+async def test_recorded_delivery_is_no_message(conversations: Conversations) -> None:
+    await conversations.record("github:1", "github")
+    await conversations.record("github:1", "github")
+    assert await conversations.delivered(["github:1", "github:2"]) == {"github:1"}
+    assert await conversations.receive(replace(MENTION, delivery_id="github:1")) is None
+
+
+async def test_message_keeps_what_its_platform_knows(conversations: Conversations) -> None:
+    message = await conversations.receive(replace(MENTION, data={"node": "IC_1", "at": 2.5}))
+    assert message is not None
+    assert (await conversations.message(message.id)).data == {"node": "IC_1", "at": 2.5}
+
+
 async def test_channel_default_can_be_changed(conversations: Conversations) -> None:
     assert await conversations.channel_repository("slack:T1:C1") is None
     await conversations.use("slack:T1:C1", "acme/one")

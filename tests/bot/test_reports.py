@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations import Conversation, Conversations, Incoming
+from bot.conversations import Conversation, Conversations, Incoming, Message
 from bot.reports import Reports
 from bot.schema import migrate
 from orchestrator.database import Database
 from orchestrator.redaction import Redactor
-from orchestrator.report import Problem, Report, RunState, Todo, TodoStatus
+from orchestrator.report import Problem, PullRequest, Report, RunState, Todo, TodoStatus
 
 SECRET = "ghp_" + "s" * 40
 WORKING = Report(run_id="r1", task="t", state=RunState.WORKING, started_at=0.0)
@@ -26,11 +26,17 @@ INTERVAL = 0.05
 class Screen:
     """A platform that keeps what it is shown; fails while `broken`."""
 
+    interval = INTERVAL
     shown: list[Report] = field(default_factory=list)
     attached: list[Path] = field(default_factory=list)
     broken: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     slow: float = 0.0
+    places: list[str] = field(default_factory=list)
+    done_with: list[tuple[str, bool]] = field(default_factory=list)
+
+    async def done(self, message: Message, *, good: bool) -> None:
+        self.done_with.append((message.id, good))
 
     async def show(self, conversation: Conversation, key: str, report: Report) -> None:
         await asyncio.sleep(self.slow)
@@ -38,6 +44,7 @@ class Screen:
             raise ConnectionError
         assert key == "report:r1"
         self.shown.append(report)
+        self.places.append(conversation.address)
         self.news.set()
 
     async def attach(self, conversation: Conversation, key: str, log: Path) -> None:
@@ -45,10 +52,32 @@ class Screen:
 
 
 @dataclass
+class Host:
+    """A code host that keeps what it is shown; `conversations` finds the one of a pull request."""
+
+    conversations: Conversations
+    ended: list[Report] = field(default_factory=list)
+
+    async def show(self, report: Report) -> None:
+        pass
+
+    async def end(self, report: Report, log: Path | None) -> None:
+        self.ended.append(report)
+
+    async def conversation_of(self, report: Report) -> Conversation | None:
+        if report.pull_request is None:
+            return None
+        return await self.conversations.ensure("screen", f"pull {report.pull_request.number}", None)
+
+
+@dataclass
 class Stage:
     reports: Reports
     screen: Screen
     conversation: str
+    message: str
+    conversations: Conversations
+    host: Host
 
 
 @pytest.fixture
@@ -58,14 +87,14 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     conversations = Conversations(database)
     message = await conversations.receive(Incoming("d", "screen", "s", "a", "u", "t", begins=True))
     assert message is not None
-    screen = Screen()
+    screen, host = Screen(), Host(conversations)
     reports = Reports(
         conversations=conversations,
         platforms={"screen": screen},  # type: ignore[dict-item] # the part of a platform that reports use
+        code_host=host,
         redact=Redactor([SECRET]),
-        interval=INTERVAL,
     )
-    yield Stage(reports, screen, message.conversation.id)
+    yield Stage(reports, screen, message.conversation.id, message.id, conversations, host)
     await reports.close()
     await database.close()
 
@@ -76,7 +105,7 @@ async def test_burst_of_changes_is_few_edits_and_the_newest_wins(stage: Stage) -
     for number in range(200):
         stage.reports.changed(stage.conversation, replace(WORKING, activity=str(number)))
         await asyncio.sleep(0.001)
-    await stage.reports.ended(stage.conversation, DONE, None)
+    await stage.reports.ended(stage.conversation, DONE, None, [])
     edits = len(stage.screen.shown)
     assert edits <= (loop.time() - began) / INTERVAL + 3
     assert stage.screen.shown[-1].state is RunState.SUCCEEDED
@@ -86,7 +115,7 @@ async def test_nothing_is_shown_after_the_end(stage: Stage) -> None:
     stage.screen.slow = 0.05
     stage.reports.changed(stage.conversation, WORKING)
     await asyncio.sleep(0.01)  # an edit is under way
-    await stage.reports.ended(stage.conversation, DONE, Path("log"))
+    await stage.reports.ended(stage.conversation, DONE, Path("log"), [])
     assert [report.state for report in stage.screen.shown] == [RunState.WORKING, RunState.SUCCEEDED]
     assert stage.screen.attached == [Path("log")]
 
@@ -105,9 +134,9 @@ async def test_platform_that_fails_in_between_is_no_harm(stage: Stage) -> None:
 async def test_end_that_can_not_be_shown_is_the_callers_to_repeat(stage: Stage) -> None:
     stage.screen.broken = True
     with pytest.raises(ConnectionError):
-        await stage.reports.ended(stage.conversation, DONE, None)
+        await stage.reports.ended(stage.conversation, DONE, None, [])
     stage.screen.broken = False
-    await stage.reports.ended(stage.conversation, DONE, None)
+    await stage.reports.ended(stage.conversation, DONE, None, [])
     assert len(stage.screen.shown) == 1
 
 
@@ -121,5 +150,49 @@ async def test_secrets_are_removed_everywhere(stage: Stage) -> None:
         todos=(Todo(SECRET, TodoStatus.PENDING),),
         problem=Problem(SECRET, SECRET, f"line\n{SECRET}"),
     )
-    await stage.reports.ended(stage.conversation, leaky, None)
+    await stage.reports.ended(stage.conversation, leaky, None, [])
     assert SECRET not in repr(stage.screen.shown)
+
+
+async def test_linked_conversations_watch_the_same_run(stage: Stage) -> None:
+    other = await stage.conversations.ensure("screen", "other", None)
+    stage.reports.changed(stage.conversation, WORKING)
+    async with asyncio.timeout(5):
+        await stage.screen.news.wait()
+    await stage.conversations.link(stage.conversation, other.id)  # while the run works
+    async with asyncio.timeout(10):
+        while "other" not in stage.screen.places:
+            stage.screen.news.clear()
+            await stage.screen.news.wait()
+    stage.screen.places.clear()
+    await stage.reports.ended(stage.conversation, DONE, Path("log"), [])
+    assert stage.screen.places == ["a", "other"]
+    assert len(stage.screen.attached) == 2
+
+
+async def test_conversation_that_was_unlinked_is_shown_no_more(stage: Stage) -> None:
+    other = await stage.conversations.ensure("screen", "other", None)
+    await stage.conversations.link(stage.conversation, other.id)
+    await stage.conversations.unlink(other.id)
+    await stage.reports.ended(stage.conversation, DONE, None, [])
+    assert stage.screen.places == ["a"]
+
+
+async def test_new_pull_request_is_linked_and_not_told_of_itself(stage: Stage) -> None:
+    opened = replace(DONE, pull_request=PullRequest(7, "https://example.org/7"))
+    for _ in range(2):  # a step that is repeated
+        await stage.reports.ended(stage.conversation, opened, None, [])
+    linked = await stage.conversations.linked(stage.conversation)
+    assert [conversation.address for conversation in linked] == ["a", "pull 7"]
+    assert set(stage.screen.places) == {"a"}
+    again = replace(opened, run_id="r1", pull_request=PullRequest(7, "https://example.org/7", reused=True))
+    await stage.reports.ended(stage.conversation, again, None, [])
+    assert stage.screen.places[-2:] == ["a", "pull 7"]
+
+
+async def test_authors_hear_how_it_ended(stage: Stage) -> None:
+    await stage.reports.ended(stage.conversation, DONE, None, [stage.message])
+    failed = replace(DONE, state=RunState.FAILED)
+    await stage.reports.ended(stage.conversation, failed, None, [stage.message])
+    assert stage.screen.done_with == [(stage.message, True), (stage.message, False)]
+    assert [report.state for report in stage.host.ended] == [RunState.SUCCEEDED, RunState.FAILED]

@@ -51,10 +51,13 @@ def test_minutes_change_once_a_minute(seconds: float) -> None:
         assert bool(shown) == (seconds >= 60)
 
 
-def test_help_is_standard_markdown() -> None:
-    rendered = MarkdownIt("commonmark").render(wording.HELP)
+@pytest.mark.parametrize(
+    ("text", "items"), [(wording.SLACK_HELP, 7), (wording.GITHUB_HELP.format(name="heddle"), 6)]
+)
+def test_help_is_standard_markdown(text: str, items: int) -> None:
+    rendered = MarkdownIt("commonmark").render(text)
     assert rendered.startswith("<p><strong>Tell me what to do")
-    assert rendered.count("<li>") == 5
+    assert rendered.count("<li>") == items
     assert not any(mark in rendered for mark in ("*", "•"))
 
 

@@ -16,6 +16,7 @@ CONVERSATIONS = ("channels", "groups", "im", "mpim")
 METHODS: dict[str, tuple[str, ...]] = {
     "auth_test": (),
     "chat_getPermalink": (),
+    "chat_postEphemeral": ("chat:write",),
     "chat_postMessage": ("chat:write",),
     "chat_update": ("chat:write",),
     "conversations_info": tuple(f"{kind}:read" for kind in CONVERSATIONS),

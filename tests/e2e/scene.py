@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import json
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
+import aiohttp
+from yarl import URL
+
+from bot.github.report import key_of
+from playground.github.records import CheckRun
 from playground.slack.records import Message
 from playground.town import REPOSITORY, Town
 
@@ -64,6 +72,77 @@ class Scene:
     async def reply_to(self, thread: str, channel: str = CHANNEL, seconds: float = 30.0) -> Message:
         """Heddle's first answer in a thread."""
         return (await self.until(lambda: self.replies(thread, channel), seconds))[0]
+
+    def notes(self, channel: str = CHANNEL) -> list[Message]:
+        """What only one person sees in a channel."""
+        place = self.slack.state.channel(channel)
+        return [post for post in self.slack.state.all_messages(place.id) if post.only_for]
+
+    async def link_account(self, note: Message) -> None:
+        """Follow the link in a note, as the person whose browser is on GitHub does."""
+        address = re.search(r"http[^\s|>)]+/link/github[^\s|>)]+", json.dumps(note.blocks))
+        assert address is not None
+        # The stand-ins are on an address without a name, which a jar refuses unless told.
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+            async with browser.get(URL(address[0], encoded=True)) as answer:
+                page, at = await answer.text(), answer.url
+            for _ in range(2):  # GitHub asks, then Heddle
+                form = re.search(r'<form[^>]*action="([^"]+)"', page)
+                assert form is not None, page
+                fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+                target = at.join(URL(html.unescape(form[1]), encoded=True))
+                data = {name: html.unescape(value) for name, value in fields.items()}
+                headers = {"Origin": str(at.origin())}
+                async with browser.post(target, data=data, headers=headers) as answer:
+                    page, at = await answer.text(), answer.url
+            assert at.path == "/link/github/linked", page
+
+    # GitHub
+
+    def ask(self, body: str, *, issue: int | None = None, author: str = "ada") -> int:
+        """Comment on an issue, a new one if none is given; its number."""
+        number = (
+            issue or self.github.open_issue(REPOSITORY, "Words are counted twice", "Once is enough.").number
+        )
+        self.github.comment(REPOSITORY, number, body, author=author)
+        return number
+
+    def comments(self, number: int) -> list[str]:
+        """Heddle's comments on an issue or a pull request, oldest first, as they are now."""
+        own = self.github.comments(REPOSITORY, number)
+        return [comment.body for comment in own if comment.user.login == "heddle[bot]"]
+
+    async def concluded(self, number: int, *, runs: int = 1, seconds: float = 90.0) -> str:
+        """The comment about the `runs`-th run on an issue or pull request, once it has its end."""
+        reports: list[str] = []
+
+        def done() -> bool:
+            reports[:] = [
+                body for body in self.comments(number) if (key_of(body) or "").startswith("report:")
+            ]
+            ended = [body for body in reports if any(f"**{end}" in body for end in ENDS)]
+            return len(ended) >= runs
+
+        await self.github.wait_for(done, timeout=seconds)
+        await self.no_container()
+        return reports[runs - 1]
+
+    async def answer_on(self, number: int, seconds: float = 30.0) -> str:
+        """Heddle's first comment on an issue or a pull request."""
+        await self.github.wait_for(lambda: bool(self.comments(number)), timeout=seconds)
+        return self.comments(number)[0]
+
+    def checks(self, sha: str) -> list[CheckRun]:
+        """The check runs on a commit, oldest first."""
+        runs = self.github.repository(REPOSITORY).check_runs.values()
+        return [run for run in runs if run.head_sha == sha]
+
+    def log(self) -> str:
+        """What Heddle has logged."""
+        assert self.town.heddle is not None
+        return self.town.heddle.log()
+
+    # Docker
 
     async def containers(self, *, every: bool = True) -> list[str]:
         return await self._docker("ps", *(["--all"] if every else []), "--format", "{{.Names}}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.github.access import AccountAccess
+from bot.github.client import GitHubClient
 from bot.github.forge import GitHubForge
+from bot.github.threads import Threads
 from orchestrator.git import git
 from orchestrator.mirrors import Mirrors, RepositoryMissing, RepositoryUnreachable
 from playground.github.server import GitHubStandIn
@@ -26,9 +28,20 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandIn]:
 
 
 @pytest.fixture
-def mirrors(github: GitHubStandIn, tmp_path: Path) -> Mirrors:
-    forge = GitHubForge(AccountAccess(github.token), api_url=github.api_url, server_url=github.url)
-    return Mirrors(tmp_path / "mirrors", forge)
+def threads() -> Iterator[Threads]:
+    pool = Threads()
+    yield pool
+    pool.close()
+
+
+def forge_of(github: GitHubStandIn, token: str, threads: Threads) -> GitHubForge:
+    access = AccountAccess(token, github.api_url, threads)
+    return GitHubForge(GitHubClient(access, github.api_url, threads), server_url=github.url)
+
+
+@pytest.fixture
+def mirrors(github: GitHubStandIn, threads: Threads, tmp_path: Path) -> Mirrors:
+    return Mirrors(tmp_path / "mirrors", forge_of(github, github.token, threads))
 
 
 async def test_refresh_downloads_only_what_is_new(github: GitHubStandIn, mirrors: Mirrors) -> None:
@@ -65,6 +78,42 @@ async def test_branch_that_is_gone_leaves_its_objects(github: GitHubStandIn, mir
     await git("cat-file", "-e", sha, cwd=path)
 
 
+async def test_further_refs_come_under_their_own_names(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    sha = await github.commit(REPOSITORY, {"new.txt": "new\n"}, branch="feature", start="main")
+    path = (await mirrors.refresh(REPOSITORY)).path
+    remote = f"{github.url.replace('://', f'://x:{github.token}@')}/{REPOSITORY}.git"
+    await git("push", "-q", remote, f"{sha}:refs/notes/seven", cwd=path)
+    missing = "refs/pull/404/head"
+    mirror = await mirrors.refresh(REPOSITORY, also=[missing, "refs/notes/seven"])
+    assert mirror.also == {"refs/notes/seven"}
+    assert mirror.branches == {"main", "feature"}
+    assert (await git("rev-parse", "refs/notes/seven", cwd=path)).strip() == sha
+
+
+async def test_further_ref_follows_its_own_and_goes_with_it(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    first = await github.commit(REPOSITORY, {"a.txt": "a\n"}, branch="feature", start="main")
+    second = await github.commit(REPOSITORY, {"b.txt": "b\n"}, branch="other", start="main")
+    path = (await mirrors.refresh(REPOSITORY)).path
+    ref = "refs/notes/seven"
+    remote = f"{github.url.replace('://', f'://x:{github.token}@')}/{REPOSITORY}.git"
+    for sha in (first, second):  # neither contains the other
+        await git("push", "-q", remote, f"+{sha}:{ref}", cwd=path)
+        assert (await mirrors.refresh(REPOSITORY, also=[ref])).also == {ref}
+        assert (await git("rev-parse", ref, cwd=path)).strip() == sha
+    await mirrors.refresh(REPOSITORY)
+    assert (await git("rev-parse", ref, cwd=path)).strip() == second, "who does not ask changes nothing"
+    await git("push", "-q", remote, f":{ref}", cwd=path)
+    assert (await mirrors.refresh(REPOSITORY, also=[ref])).also == frozenset()
+    assert await git("for-each-ref", "refs/notes", cwd=path) == ""
+
+
+async def test_host_that_is_away_is_no_missing_ref(github: GitHubStandIn, mirrors: Mirrors) -> None:
+    await mirrors.refresh(REPOSITORY)
+    await github.go_down()
+    with pytest.raises(RepositoryUnreachable):
+        await mirrors.refresh(REPOSITORY, also=["refs/pull/404/head"])
+
+
 async def test_token_is_nowhere_on_disk(github: GitHubStandIn, mirrors: Mirrors) -> None:
     path = (await mirrors.refresh(REPOSITORY)).path
     found = [
@@ -78,10 +127,9 @@ async def test_unknown_repository_is_missing(mirrors: Mirrors) -> None:
         await mirrors.refresh("acme/nothing")
 
 
-async def test_refused_credential_is_missing(github: GitHubStandIn, tmp_path: Path) -> None:
-    forge = GitHubForge(AccountAccess("ghp_wrong"), api_url=github.api_url, server_url=github.url)
+async def test_refused_credential_is_missing(github: GitHubStandIn, threads: Threads, tmp_path: Path) -> None:
     with pytest.raises(RepositoryMissing):
-        await Mirrors(tmp_path / "others", forge).refresh(REPOSITORY)
+        await Mirrors(tmp_path / "others", forge_of(github, "ghp_wrong", threads)).refresh(REPOSITORY)
 
 
 async def test_host_that_is_away_is_unreachable(github: GitHubStandIn, mirrors: Mirrors) -> None:

@@ -61,12 +61,12 @@ async def test_report_survives_the_database(records: Records) -> None:
 
 async def test_live_runs(records: Records) -> None:
     run = await records.create_run(REQUEST)
-    assert (found := await records.live_run("c1")) is not None
+    assert (found := await records.live_run(["c1"])) is not None
     assert found.id == run.id
     assert len(await records.runs(live=True)) == 1
     await records.save(run.id, state=RunState.SUCCEEDED, report=run.first_report())
-    assert await records.live_run("c1") is None
-    assert len(await records.runs("c1")) == 1
+    assert await records.live_run(["c1"]) is None
+    assert len(await records.runs(["c1"])) == 1
 
 
 async def test_follow_ups_are_kept_until_delivered(records: Records) -> None:
@@ -101,3 +101,50 @@ async def test_stop_is_remembered(records: Records) -> None:
     assert not run.stop_requested
     await records.request_stop(run.id)
     assert (await records.run(run.id)).stop_requested
+
+
+async def test_linked_conversations_share_their_workspace(records: Records) -> None:
+    first = await records.create_run(REQUEST)
+    other = replace(REQUEST, conversation_id="c2", message_id="m2", shared=("c1",))
+    assert (await records.create_run(other)).workspace == first.workspace
+    assert (await records.live_run(["c3", "c2"])) is not None
+    alone = await records.create_run(replace(other, message_id="m3", shared=()))
+    assert alone.workspace.id != first.workspace.id
+    assert await records.workspace_of(["c2"]) == alone.workspace
+    assert await records.workspace_of(["c9"]) is None
+
+
+async def test_branch_of_somebody_else_is_worked_on_as_it_is(records: Records) -> None:
+    own = await records.create_run(REQUEST)
+    theirs = replace(REQUEST, message_id="m2", base="main", branch="feature/x", head="a" * 40)
+    run = await records.create_run(theirs)
+    assert (run.workspace.branch, run.workspace.base, run.head) == ("feature/x", "main", "a" * 40)
+    again = await records.create_run(replace(theirs, message_id="m3"))
+    assert again.workspace == run.workspace
+    assert again.workspace.id != own.workspace.id
+    assert again.first_report().heads == ("a" * 40,)
+
+
+async def test_branch_that_is_done_with_is_left(records: Records) -> None:
+    first = await records.create_run(REQUEST)
+    request = replace(REQUEST, message_id="m2", avoid=(first.workspace.branch,), start="refs/pull/7/head")
+    second = await records.create_run(replace(request, untrusted=True, note="A fork."))
+    assert second.workspace.id != first.workspace.id
+    assert (second.workspace.start, second.workspace.untrusted) == ("refs/pull/7/head", True)
+    assert second.first_report().note == "A fork."
+    assert (await records.create_run(replace(request, message_id="m3"))).workspace == second.workspace
+
+
+async def test_follow_ups_that_become_a_run_are_its_messages(records: Records) -> None:
+    first = await records.create_run(REQUEST)
+    for number in (2, 3):
+        said = FollowUp(f"m{number}", first.id, "and that", "", "", float(number), (f"m{number}/a.png",))
+        assert await records.add_follow_up(said)
+    assert await records.messages(first.id) == ["m1"]
+    await records.delivered(["m2"])
+    assert await records.messages(first.id) == ["m1", "m2"]
+    assert [left.attachments for left in await records.follow_ups(first.id)] == [("m3/a.png",)]
+    following = await records.create_run(replace(REQUEST, message_id="m3"))
+    await records.hand_over(["m3"], following.id)
+    assert await records.messages(following.id) == ["m3"]
+    assert await records.follow_ups(first.id) == []

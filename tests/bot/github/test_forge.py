@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.github.access import AccountAccess, AppAccess
+from bot.github.access import GIT, Access, AccountAccess, AppAccess
+from bot.github.client import GitHubClient
 from bot.github.forge import GitHubForge
+from bot.github.threads import Threads
 from orchestrator.forge import ForgeError
 from playground.github.server import GitHubStandIn
 
 REPOSITORY = "acme/tally"
 BRANCH = "heddle/new"
+Account = Callable[..., GitHubForge]
 
 
 @pytest.fixture
@@ -25,12 +28,29 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandIn]:
         yield stand_in
 
 
-def account(github: GitHubStandIn, token: str | None = None) -> GitHubForge:
-    return GitHubForge(AccountAccess(token or github.token), api_url=github.api_url, server_url=github.url)
+def forge_with(github: GitHubStandIn, access: Access, threads: Threads) -> GitHubForge:
+    return GitHubForge(GitHubClient(access, github.api_url, threads), server_url=github.url)
 
 
-async def app(github: GitHubStandIn) -> AppAccess:
-    return AppAccess(github.app_id, await github.app_private_key(), github.api_url)
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    made = Threads()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def account(github: GitHubStandIn, threads: Threads) -> Account:
+    def make(token: str | None = None) -> GitHubForge:
+        access = AccountAccess(token or github.token, github.api_url, threads)
+        return forge_with(github, access, threads)
+
+    return make
+
+
+@pytest.fixture
+async def app(github: GitHubStandIn, threads: Threads) -> AppAccess:
+    return AppAccess(github.app_id, await github.app_private_key(), github.api_url, threads)
 
 
 async def opened(forge: GitHubForge) -> tuple[int, bool]:
@@ -40,8 +60,8 @@ async def opened(forge: GitHubForge) -> tuple[int, bool]:
     return pull.number, pull.reused
 
 
-async def test_pull_request_is_opened_and_reused(github: GitHubStandIn) -> None:
-    forge = account(github)
+async def test_pull_request_is_opened_and_reused(github: GitHubStandIn, account: Account) -> None:
+    forge = account()
     first = await opened(forge)
     assert first == (1, False)
     assert await opened(forge) == (1, True)
@@ -49,34 +69,31 @@ async def test_pull_request_is_opened_and_reused(github: GitHubStandIn) -> None:
     assert (pull.title, pull.body, pull.head, pull.base) == ("New", "It is new.", BRANCH, "main")
 
 
-async def test_pull_request_opened_by_two_at_once_is_one(github: GitHubStandIn) -> None:
-    results = await asyncio.gather(*(opened(account(github)) for _ in range(4)))
+async def test_pull_request_opened_by_two_at_once_is_one(github: GitHubStandIn, account: Account) -> None:
+    results = await asyncio.gather(*(opened(account()) for _ in range(4)))
     assert {number for number, _ in results} == {1}
     assert len(github.pull_requests(REPOSITORY)) == 1
 
 
-async def test_app_opens_a_pull_request(github: GitHubStandIn) -> None:
-    access = await app(github)
-    forge = GitHubForge(access, api_url=github.api_url, server_url=github.url)
+async def test_app_opens_a_pull_request(github: GitHubStandIn, app: AppAccess, threads: Threads) -> None:
+    forge = forge_with(github, app, threads)
     assert await opened(forge) == (1, False)
     assert REPOSITORY in await forge.repositories()
 
 
-async def test_app_token_is_narrow_and_kept(github: GitHubStandIn) -> None:
+async def test_app_token_is_narrow_and_kept(github: GitHubStandIn, account: Account, app: AppAccess) -> None:
     await github.create_repository("acme/other", files={"a": "a"}, private=True)
-    access = await app(github)
-    token = await access.git_token(REPOSITORY)
+    token = await app.token(REPOSITORY, GIT)
     assert token.startswith("ghs_")
-    assert await access.git_token(REPOSITORY) == token
-    assert await access.git_token("acme/other") != token
+    assert await app.token(REPOSITORY, GIT) == token
+    assert await app.token("acme/other", GIT) != token
     with pytest.raises(ForgeError):  # a token for git opens no pull request
-        await opened(account(github, token))
+        await opened(account(token))
 
 
-async def test_app_that_is_not_installed_says_so(github: GitHubStandIn) -> None:
-    access = await app(github)
+async def test_app_that_is_not_installed_says_so(github: GitHubStandIn, app: AppAccess) -> None:
     with pytest.raises(ForgeError, match=r"isn't installed on `nobody/nothing`"):
-        await access.git_token("nobody/nothing")
+        await app.token("nobody/nothing", GIT)
 
 
 @pytest.mark.parametrize(
@@ -95,19 +112,21 @@ async def test_app_that_is_not_installed_says_so(github: GitHubStandIn) -> None:
         (404, "not json", "404"),
     ],
 )
-async def test_refusal_is_one_sentence(github: GitHubStandIn, status: int, body: str, said: str) -> None:
+async def test_refusal_is_one_sentence(
+    github: GitHubStandIn, account: Account, status: int, body: str, said: str
+) -> None:
     github.fail(f"/api/v3/repos/{REPOSITORY}/pulls", status, body, times=None)
     with pytest.raises(ForgeError, match=said) as error:
-        await opened(account(github))
+        await opened(account())
     assert github.token not in str(error.value)
 
 
-async def test_github_that_is_away_is_a_refusal(github: GitHubStandIn) -> None:
+async def test_github_that_is_away_is_a_refusal(github: GitHubStandIn, account: Account) -> None:
     await github.go_down()
     with pytest.raises(ForgeError, match="can't be reached"):
-        await opened(account(github))
+        await opened(account())
 
 
-async def test_repositories_are_listed(github: GitHubStandIn) -> None:
+async def test_repositories_are_listed(github: GitHubStandIn, account: Account) -> None:
     await github.create_repository("acme/second", files={"a": "a"})
-    assert set(await account(github).repositories()) == {REPOSITORY, "acme/second"}
+    assert set(await account().repositories()) == {REPOSITORY, "acme/second"}

@@ -80,10 +80,10 @@ async def test_put_once_leaves_what_is_there(place: Place) -> None:
 async def test_post_whose_answer_was_lost_is_found_again(place: Place) -> None:
     """Heddle died after Slack had taken the post and before it had remembered that."""
 
-    async def forget(key: str, reference: str) -> None:
+    async def forget(key: str, conversation_id: str, reference: str) -> None:
         raise ConnectionAbortedError
 
-    place.posts._remember = forget  # type: ignore[method-assign]
+    place.posts._records.remember = forget  # type: ignore[method-assign]
     with pytest.raises(ConnectionAbortedError):
         await place.posts.put("k", "c", place.thread, notice("posted"))
     for number in range(3):  # others in between do not hide it

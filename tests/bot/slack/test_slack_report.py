@@ -213,9 +213,9 @@ def test_every_notice_is_one_that_slack_takes(text: str) -> None:
 
 
 def test_a_notice_shows_its_words() -> None:
-    rendered = notice(wording.HELP)
+    rendered = notice(wording.SLACK_HELP)
     check(rendered)
-    assert rendered.blocks == [{"type": "markdown", "text": wording.HELP}]
+    assert rendered.blocks == [{"type": "markdown", "text": wording.SLACK_HELP}]
 
 
 def test_a_list_that_is_all_done_takes_one_line_at_the_end() -> None:
