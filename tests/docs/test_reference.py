@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from bot import cli, commands, reference
+from bot.github.commands import instruction
 from bot.settings import Settings
 from orchestrator.report import RunState
 
@@ -55,7 +57,7 @@ def examples() -> list[tuple[str, str, str, str]]:
 
 def test_there_are_examples_of_every_command() -> None:
     kinds = {commands.Task, commands.Use, commands.Status, commands.Stop, commands.Help}
-    kinds |= {commands.Empty, commands.Invalid}
+    kinds |= {commands.Open, commands.Link, commands.Unlink, commands.Empty, commands.Invalid}
     assert {kind for _, kind, _, _ in examples()} == {kind.__name__ for kind in kinds}
 
 
@@ -70,6 +72,32 @@ def test_example_reads_as_the_page_says(text: str, kind: str, repository: str, b
 def sections(page: str) -> dict[str, str]:
     parts = re.split(r"^## (.+)$", page, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_command_list_has_every_command() -> None:
+    listed = re.findall(r"^- `(.+?)`: ", sections((PAGES / "commands.md").read_text())["Commands"], re.M)
+    kinds = {commands.Status, commands.Stop, commands.Help, commands.Use}
+    kinds |= {commands.Open, commands.Link, commands.Unlink}
+    assert {type(commands.parse(command)) for command in listed} == kinds
+
+
+def examples_on_github() -> list[tuple[str, str, str]]:
+    text = sections((PAGES / "commands.md").read_text())["On GitHub"]
+    rows = re.findall(r"^\| (`+) ?(.+?) ?\1 \| (\w+) \| (?:`(.+?)` )?\|$", text, re.M)
+    return [(comment.replace("⏎", "\n"), kind, task) for _, comment, kind, task in rows]
+
+
+def test_there_are_examples_of_every_command_on_github() -> None:
+    kinds = {kind.__name__ for kind in get_args(commands.Command)} | {"Nothing"}
+    assert {kind for _, kind, _ in examples_on_github()} == kinds
+
+
+@pytest.mark.parametrize(("comment", "kind", "task"), examples_on_github())
+def test_comment_reads_as_the_page_says(comment: str, kind: str, task: str) -> None:
+    asked = instruction(comment, {"heddle"})
+    command = commands.parse(asked, within="acme/widgets") if asked is not None else None
+    assert (type(command).__name__ if command is not None else "Nothing") == kind
+    assert (command.text if isinstance(command, commands.Task) else "") == task
 
 
 def test_cli_page_has_every_command_and_option() -> None:
