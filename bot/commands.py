@@ -102,7 +102,12 @@ class Unlink:
     subject: SubjectName | None = None
 
 
-Command = Task | Use | Status | Stop | Help | Open | Link | Unlink | Empty | Invalid
+@dataclass(frozen=True, slots=True)
+class Introduce:
+    """Say anew who one is on the code host."""
+
+
+Command = Introduce | Task | Use | Status | Stop | Help | Open | Link | Unlink | Empty | Invalid
 
 _OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9])*")
 _OWNER_LENGTH = 39
@@ -130,6 +135,7 @@ _WHOLE: dict[str, Command] = {
     "help": Help(),
     "workspace": Open(),
     "unlink": Unlink(),
+    "link account": Introduce(),
 }
 _NUMBER = re.compile(r"[1-9]\d{0,9}")
 _LINK = re.compile(r"(?P<word>link|unlink)\s+(?:to\s+|from\s+)?(?P<given>\S+)", re.IGNORECASE)

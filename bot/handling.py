@@ -11,6 +11,7 @@ from bot.commands import (
     Command,
     Empty,
     Help,
+    Introduce,
     Invalid,
     Link,
     Open,
@@ -109,6 +110,8 @@ class Handling:
                 return await self._stop_conversation(message)
             case Link():
                 return await self._link(message, command.subject)
+            case Introduce():
+                return await self._introduce(message)
             case Unlink():
                 return await self._unlink(message, command.subject)
             case Invalid():
@@ -145,8 +148,17 @@ class Handling:
             await self._introduction.ask(message)
             return MessageState.HELD_BACK
         key = f"refused:{repository.lower()}"
-        await platform.say(conversation, key, wording.NOT_ALLOWED.format(repository=repository))
+        refusal = wording.NOT_ALLOWED.format(repository=repository)
+        if self._introduction is not None and not platform.fixed:
+            refusal += wording.OTHER_ACCOUNT
+        await platform.say(conversation, key, refusal)
         await platform.done(message, good=False)
+        return MessageState.HANDLED
+
+    async def _introduce(self, message: Message) -> MessageState:
+        if self._introduction is None or self._is_fixed(message.conversation):
+            return await self._reply(message, wording.NO_ACCOUNTS)
+        await self._introduction.ask(message)
         return MessageState.HANDLED
 
     # What they ask for
@@ -209,6 +221,8 @@ class Handling:
     async def _use(self, message: Message, repository: str) -> MessageState:
         if self._is_fixed(message.conversation):
             return await self._reply(message, wording.ONE_REPOSITORY, good=False)
+        if (state := await self._may(message, repository)) is not None:
+            return state
         place = self._platform(message.conversation).channel(message.conversation)
         await self._conversations.use(place, repository)
         return await self._reply(message, wording.CHANNEL_USES.format(repository=repository))
@@ -281,6 +295,8 @@ class Handling:
     async def _unlink(self, message: Message, subject: SubjectName | None) -> MessageState:
         conversation = message.conversation
         if subject is not None:
+            if (state := await self._may(message, subject.repository)) is not None:
+                return state
             linked = await self._conversations.linked(conversation.id)
             named = await self._subject(subject)
             if named is None or named.id not in [other.id for other in linked[1:]]:

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
 
     gh_token: SecretStr | None = _setting(
         "reads and writes repositories and pull requests as one account",
-        "GitHub, Settings, Developer settings, personal access tokens, with contents and pull requests: write",
+        "GitHub, Settings, Developer settings, personal access tokens, with contents, issues and pull requests: write",
     )
     github_app_id: int | None = _setting(
         "the GitHub App that reads and writes repositories", "the App's settings page, App ID"

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot import wording
 from bot.commands import Task
 from bot.conversations import Conversation, Conversations, Message
-from bot.places import Places
+from bot.places import Place, Places
 from bot.platform import Background, Platform
+from orchestrator.orders import ATTACHED
 from orchestrator.records import FollowUp, Records, RunRequest
-from orchestrator.runs import ATTACHED, Runs
+from orchestrator.runs import Runs
 
 SEPARATOR = "\n\n---\n\n"
 
@@ -67,12 +67,12 @@ class Starting:
             self._places.find(linked, repository),
         )
         background = joined([brief.background, *others])
+        if asked:  # by name: what the conversation is about decides no longer where to work
+            place = Place(avoid=place.avoid, fixes=place.fixes)
         attachments = await asyncio.to_thread(self._keep, message.id, background.files)
         text, context = (
             part.replace(ATTACHED, f"{ATTACHED}/{message.id}") for part in (brief.task, background.text)
         )
-        if place.untrusted:
-            context = f"{context}\n\n{wording.FOREIGN_CONFIGURATION}\n"
         live = await self._records.live_run([other.id for other in linked])
         if live is not None and live.workspace.repository.lower() == repository.lower():
             follow_up = FollowUp(message.id, live.id, text, context, link, message.received_at, attachments)
@@ -88,9 +88,9 @@ class Starting:
                 context=context,
                 link=link,
                 shared=tuple(other.id for other in linked[1:]),
-                branch="" if asked else place.branch,
+                branch=place.branch,
                 avoid=place.avoid,
-                start="" if asked else place.start,
+                start=place.start,
                 untrusted=place.untrusted,
                 title=brief.title,
                 fixes=place.fixes,

@@ -19,6 +19,7 @@ and come back with a pull request.
 - `status` tells what is going on here; `stop` ends the run and keeps its work; `workspace` gives its address
 - `link owner/name#12` shares work and reports with an issue or a pull request (its address in a task does so, \
 too); `unlink` ends that
+- `link account` tells me anew who you are on GitHub, where that is asked for
 - `help` shows this text"""
 GITHUB_HELP = """\
 **Tell me what to do and I'll do it in this repository.** I work in a container of my own: for an issue on a new \
@@ -33,10 +34,7 @@ branch with a pull request, for a pull request on its own branch.
 - `/claude help` shows this text
 
 Only people who may write to the repository can tell me what to do."""
-EMPTY_TASK = (
-    "What should I do? Mention me with a task, for example `@heddle repo:acme/widgets fix the failing test`, "
-    "or say `help`."
-)
+EMPTY_TASK = "What should I do? Give me a task, for example `fix the failing test`, or say `help`."
 REPOSITORY_NOTED = "OK, this thread is about `{repository}`. What should I do there?"
 CHANNEL_USES = "OK, tasks in this channel go to `{repository}` unless they name another repository."
 ONE_REPOSITORY = "Here I always work in this repository."
@@ -44,11 +42,15 @@ NOT_ALLOWED = (
     "I only work for people who may write to `{repository}`. Somebody who may can ask me for the same; "
     "an admin of the repository can give you the right."
 )
+NO_ACCOUNTS = "Nobody needs to link an account here."
+OTHER_ACCOUNT = " If you are somebody else on GitHub, say `link account`."
 LINK_FIRST = (
-    "I don't know yet who you are on GitHub, and only work for people who may write to a repository. "
-    "I have sent you a message that only you can see: with it you link your account, and I go on with what you asked."
+    "Who are you on GitHub? I only work for people who may write to a repository. I have sent you a message that "
+    "only you can see: with it you link your account, and I go on with what you asked."
 )
-FORGE_REFUSED = "GitHub refused: {error}. Nothing was started. Ask an admin to check Heddle's access, then try again."
+FORGE_REFUSED = (
+    "GitHub refused: {error}. Nothing was started. Ask an admin to check Heddle's access, then try again."
+)
 NO_SUBJECT = "I can't find `{subject}`, or I'm not allowed to read it. Check the address, then try again."
 LINKED = "Linked with `{subject}`: both share their work from now on, and reports show in both. `unlink` ends that."
 UNLINKED = "No longer linked: what is asked here from now on stays here."
@@ -62,12 +64,6 @@ UNEXPECTED = (
     "twice, an admin finds the details in Heddle's log under message {id}."
 )
 NOTHING_HERE = "Nothing has run here yet."
-
-FOREIGN_CONFIGURATION = (
-    "The branch that you start from is controlled by people who may not write to this repository. Files that "
-    "configure you (`.claude`, `.mcp.json`, `CLAUDE.md`, `.husky`, `.gitmodules`, `.heddle`) are here as the base "
-    "branch has them; what you change in those does not reach the branch."
-)
 
 STATES = {
     RunState.QUEUED: "Queued",

@@ -63,6 +63,27 @@ class FollowUp:
     attachments: tuple[str, ...] = ()
 
 
+def request_after(run: Run, waiting: Sequence[FollowUp]) -> RunRequest:
+    """What was said to a run and not read any more, as the next run in its workspace."""
+    last, workspace = waiting[-1], run.workspace
+    return RunRequest(
+        conversation_id=run.conversation_id,
+        message_id=last.message_id,
+        repository=workspace.repository,
+        base=workspace.base or None,
+        task="\n\n".join(follow_up.text for follow_up in waiting),
+        context=last.context,
+        link=last.link,
+        shared=(workspace.conversation_id,),
+        branch=workspace.branch,
+        title=run.title,
+        fixes=run.fixes,
+        note=run.note,
+        attachments=tuple(name for follow_up in waiting for name in follow_up.attachments),
+        head=run.report.heads[-1] if run.report is not None and run.report.heads else run.head,
+    )
+
+
 class Records:
     """What the orchestrator remembers, in `database`."""
 
@@ -255,6 +276,16 @@ async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow
     found = await session.scalar(query.order_by(WorkspaceRow.created_at.desc()).limit(1))
     if found is not None:
         return found
+    # Outsiders' files stay outsiders', whichever conversation goes on with the branch that they are on.
+    tainted = await session.scalar(
+        sa.select(WorkspaceRow.id)
+        .where(
+            sa.func.lower(WorkspaceRow.repository) == request.repository.lower(),
+            WorkspaceRow.branch.in_((request.branch, request.base or "")),
+            WorkspaceRow.untrusted.is_(True),
+        )
+        .limit(1)
+    )
     workspace_id = new_id()
     created = WorkspaceRow(
         id=workspace_id,
@@ -264,7 +295,7 @@ async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow
         branch=request.branch or branch_name(request.title or request.task, workspace_id),
         session_id=None,
         start=request.start,
-        untrusted=request.untrusted,
+        untrusted=request.untrusted or tainted is not None,
         created_at=time.time(),
     )
     session.add(created)

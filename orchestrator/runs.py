@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TypeVar, cast
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
-from orchestrator import problems, pull_request
+from orchestrator import orders, problems, pull_request
 from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
 from orchestrator.durability import Underway, begin
@@ -25,14 +24,12 @@ from orchestrator.gateway.server import Gateway
 from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirror, Mirrors, RepositoryMissing, RepositoryUnreachable
 from orchestrator.persistence import persist
-from orchestrator.records import FollowUp, Records, RunRequest
+from orchestrator.records import FollowUp, Records, RunRequest, request_after
 from orchestrator.report import Problem, Report, RunState
 from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
 OPENING = "Opening the pull request"
-ATTACHMENTS = "attachments"  # the folder in the volume
-ATTACHED = f"/workspace/{ATTACHMENTS}"  # where Claude finds it
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -186,7 +183,9 @@ class Runs(DBOSConfiguredInstance):
             return problem
         base = await self._settle_base(run, mirror)
         if base != guess:
-            await self._engine.put(run.container, "/workspace", self._files(run, base, author))
+            await self._engine.put(
+                run.container, "/workspace", orders.files(run, base, author, self._options.seconds)
+            )
         return None
 
     async def _make_ready(self, run: Run, spec: ContainerSpec, base: str, author: Identity) -> bool:
@@ -194,8 +193,12 @@ class Runs(DBOSConfiguredInstance):
         container = await self._engine.ensure_container(spec)
         if container.state != "created":
             return False
-        attached = await asyncio.to_thread(self._attached, run.attachments)
-        await self._engine.put(run.container, "/workspace", self._files(run, base, author) | attached)
+        attached = await asyncio.to_thread(orders.attached, self._options.attachments, run.attachments)
+        await self._engine.put(
+            run.container,
+            "/workspace",
+            {**orders.files(run, base, author, self._options.seconds), **attached},
+        )
         return True
 
     async def _settle_base(self, run: Run, mirror: Mirror) -> str:
@@ -203,45 +206,6 @@ class Runs(DBOSConfiguredInstance):
         assert base is not None  # of_base has seen to it
         await self._records.save_workspace(run.workspace.id, base=base)
         return base
-
-    def _attached(self, names: Sequence[str]) -> dict[str, bytes]:
-        """What people attached, as files and folders of the volume."""
-        files: dict[str, bytes] = {}
-        for name in names:
-            path = self._options.attachments / name
-            if not path.is_file():  # somebody emptied the folder: the task is still worth doing
-                continue
-            folder = f"{ATTACHMENTS}/{name.rpartition('/')[0]}/"
-            files |= {f"{ATTACHMENTS}/": b"", folder: b""}
-            files[f"{ATTACHMENTS}/{name}"] = path.read_bytes()
-        return files
-
-    def _files(self, run: Run, base: str, author: Identity) -> dict[str, bytes]:
-        workspace = run.workspace
-        settings = {
-            "run_id": run.id,
-            "repository": workspace.repository,
-            "branch": workspace.branch,
-            "base": base,
-            "remote": f"http://127.0.0.1:3128/git/{workspace.repository}.git",
-            "mirror": "/mirror",
-            "resume": workspace.session_id,
-            "time_limit": self._options.seconds,
-            "author": {"name": author.name, "email": author.email},
-            "trailers": [f"Heddle-Conversation: {run.link}"] if run.link else [],
-            "message_id": run.message_id,
-            "start": workspace.start,
-            "untrusted": workspace.untrusted,
-        }
-        folder = f"runs/{run.id}"
-        return {
-            "context.md": run.context.encode(),
-            "runs/": b"",
-            f"{folder}/": b"",
-            f"{folder}/inbox/": b"",
-            f"{folder}/run.json": json.dumps(settings).encode(),
-            f"{folder}/task.md": run.task.encode(),
-        }
 
     @DBOS.step()
     async def _follow(self, run_id: str) -> str:
@@ -379,39 +343,16 @@ class Runs(DBOSConfiguredInstance):
         if not waiting:
             return
         run = await self._records.run(run_id)
-        last, workspace = waiting[-1], run.workspace
-        following = await self.begin(
-            RunRequest(
-                conversation_id=run.conversation_id,
-                message_id=last.message_id,
-                repository=workspace.repository,
-                base=workspace.base or None,
-                task="\n\n".join(follow_up.text for follow_up in waiting),
-                context=last.context,
-                link=last.link,
-                shared=(workspace.conversation_id,),
-                branch=workspace.branch,
-                title=run.title,
-                fixes=run.fixes,
-                note=run.note,
-                attachments=tuple(name for follow_up in waiting for name in follow_up.attachments),
-                head=run.report.heads[-1] if run.report is not None and run.report.heads else run.head,
-            )
-        )
+        following = await self.begin(request_after(run, waiting))
         await self._records.hand_over([follow_up.message_id for follow_up in waiting], following.id)
 
     async def _put_follow_ups(self, run: Run) -> None:
         """Put what was said into the run's inbox; the driver takes each id once, however often it is put."""
         waiting = await self._records.follow_ups(run.id)
-        files = {
-            f"{follow_up.created_at:020.6f}-{follow_up.message_id}.json": json.dumps(
-                {"id": follow_up.message_id, "text": follow_up.text}
-            ).encode()
-            for follow_up in waiting
-        }
+        files = orders.inbox(waiting)
         if files:
             names = [name for follow_up in waiting for name in follow_up.attachments]
-            attached = await asyncio.to_thread(self._attached, names)
+            attached = await asyncio.to_thread(orders.attached, self._options.attachments, names)
             with suppress(ContainerMissing, EngineUnavailable):  # not started yet, or no longer listening
                 if attached:
                     await self._engine.put(run.container, "/workspace", attached)

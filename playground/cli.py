@@ -15,6 +15,7 @@ import typer
 
 TASK = "fix the failing test"
 OPEN = "Open {url} and write to @heddle, for example: @heddle {task}"
+COMMENT = "Or open {url} and comment on an issue: /claude {task}"
 FAILED = "Heddle did not start:\n{log}"
 SLACK_PORT = 8090
 STATE = Path(".heddle/playground")
@@ -46,7 +47,7 @@ def demo(
 async def _playground(folder: Path, port: int, pace: float) -> int:
     from playground.heddle import HeddleFailed
     from playground.ports import free_or_any
-    from playground.town import Town, real_model
+    from playground.town import REPOSITORY, Town, real_model
 
     model = real_model(os.environ)
     async with Town(folder, pace=pace, real_model=model, slack_port=free_or_any(port)) as town:
@@ -56,6 +57,7 @@ async def _playground(folder: Path, port: int, pace: float) -> int:
             typer.echo(FAILED.format(log=error), err=True)
             return 1
         typer.echo(OPEN.format(url=town.slack.url, task=TASK))
+        typer.echo(COMMENT.format(url=f"{town.github.url}/{REPOSITORY}/issues", task=TASK))
         ended = asyncio.create_task(heddle.wait())
         stopped = asyncio.create_task(_signalled().wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ from bot.github.context import as_of, render
 from bot.github.images import ImageFetcher, ImageRef, image_addresses, with_files
 from bot.github.subjects import Author, Post, Subject
 from bot.platform import Background
-from orchestrator.runs import ATTACHED
+from orchestrator.orders import ATTACHED
 
 # GitHub's words for people who can't have the right to write.
 STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "FIRST_TIMER", "MANNEQUIN"})

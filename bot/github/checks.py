@@ -45,8 +45,10 @@ class Checks:
     async def show(self, report: Report) -> None:
         """Show that a run works on its branch's commit. Never raises."""
         for head in report.heads[-1:]:
-            if (report.run_id, head) not in self._shown:
-                await self._put(report, head, check(report, now=time.time()))
+            shown = check(report, now=time.time())
+            known = self._shown.get((report.run_id, head))
+            if known is None or known.status != shown.status:  # what it says between is in the conversation
+                await self._put(report, head, shown)
 
     async def end(self, report: Report, path: Path | None) -> None:
         """Show on the branch's commit how a run ended, with the end of its log. Never raises."""

@@ -17,6 +17,10 @@ FORK = (
 CLOSED = (
     "Pull request #{number} is closed: I start from what it has, on a new branch with a new pull request."
 )
+NOT_MINE = (
+    "Pull request #{number} brings `{branch}`, the repository's default branch, which I don't push to: I start from "
+    "what it has, on a branch of my own, and open a new pull request."
+)
 MERGED = "Pull request #{number} is merged already: I work on a new branch with a new pull request."
 
 Find = Callable[[SubjectName], Awaitable[Subject | None]]
@@ -60,7 +64,7 @@ def decide(own: Subject | None, others: Sequence[Subject], repository: str) -> P
     )
     fixes = tuple(_reference(subject, repository) for subject in everything if _is_open_issue(subject))
     for pull in pulls:
-        if pull.head is not None and pull.state is SubjectState.OPEN and not pull.head.fork:
+        if pull.head is not None and pull.state is SubjectState.OPEN and not _is_foreign(pull):
             return Place(base=pull.base, branch=pull.head.branch, head=pull.head.sha, avoid=done, fixes=fixes)
     for pull in pulls[:1]:
         return _beside(pull, done, fixes)
@@ -72,15 +76,20 @@ def _beside(pull: Subject, done: tuple[str, ...], fixes: tuple[str, ...]) -> Pla
     if pull.state is SubjectState.MERGED:
         return Place(base=pull.base, avoid=done, fixes=fixes, note=MERGED.format(number=pull.number))
     assert pull.head is not None  # it is a pull request
-    note = FORK if pull.head.fork else CLOSED
+    note = FORK if pull.head.fork else CLOSED if pull.state is SubjectState.CLOSED else NOT_MINE
     return Place(
         base=pull.base,
         start=f"refs/pull/{pull.number}/head",
         untrusted=pull.head.fork,
         avoid=done,
         fixes=fixes,
-        note=note.format(number=pull.number),
+        note=note.format(number=pull.number, branch=pull.head.branch),
     )
+
+
+def _is_foreign(pull: Subject) -> bool:
+    """Whether Heddle must not push where the pull request comes from."""
+    return pull.head is None or pull.head.fork or pull.head.branch == pull.default_branch
 
 
 def _is_open_issue(subject: Subject) -> bool:

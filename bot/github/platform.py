@@ -96,8 +96,9 @@ class GitHub:
                 task = issue_task(subject.title, subject.opening.body)
             case _ if review is not None:
                 said = sanitized(review.post.body).strip()
+                edited = review.post.edited_at is not None and review.post.edited_at >= at
                 begun_by_line = number_in(message, "trigger") != review.post.id
-                task = review_task(f"{said}\n\n{text}" if begun_by_line else text, review, at)
+                task = review_task(f"{said}\n\n{text}" if begun_by_line and not edited else text, review, at)
             case _:
                 task = text
         instructed = _instructed(subject, message, review)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from bot.commands import SubjectName
 from bot.conversations import Message
 from bot.github.client import GitHubClient
 from bot.github.snapshot import QUERY, read
 from bot.github.subjects import Subject
-from orchestrator.forge import ForgeError
+from orchestrator.forge import ForgeError, ForgeUnavailable
+
+log = structlog.get_logger(__name__)
 
 
 class Subjects:
@@ -20,15 +24,20 @@ class Subjects:
         self._client = client
 
     async def find(self, name: SubjectName) -> Subject | None:
-        """An issue or pull request with all that was said in it; None when there is none. Raises ForgeError."""
+        """An issue or pull request with all that was said in it; None when there is none, or none for Heddle.
+
+        Raises ForgeUnavailable.
+        """
         owner, _, repository = name.repository.partition("/")
         variables = {"owner": owner, "name": repository, "number": name.number}
         try:
             return read(await self._client.query(name.repository, QUERY, variables))
-        except ForgeError as error:
-            if error.status == 404:
-                return None
+        except ForgeUnavailable:
             raise
+        except ForgeError as error:
+            # An App that was given no right to issues still has its branches to work on.
+            log.warning("can't read", subject=str(name), error=str(error))
+            return None
 
 
 def as_written(subject: Subject, message: Message) -> Subject:

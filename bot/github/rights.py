@@ -65,7 +65,7 @@ class GitHubRights:
 
     async def _of_login(self, repository: str, login: str) -> Verdict:
         name = login.lower()
-        if name.endswith("[bot]") or name in self._apps:
+        if name.endswith("[bot]"):
             listed = not self._apps.isdisjoint({name, name.removesuffix("[bot]")})
             return Verdict.ALLOWED if listed else Verdict.REFUSED
         return Verdict.ALLOWED if await self._ask(repository, login) else Verdict.REFUSED

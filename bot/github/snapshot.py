@@ -26,6 +26,7 @@ QUERY = f"""
 query($owner: String!, $name: String!, $number: Int!) {{
   repository(owner: $owner, name: $name) {{
     nameWithOwner
+    defaultBranchRef {{ name }}
     issueOrPullRequest(number: $number) {{
       __typename
       ... on Issue {{
@@ -85,6 +86,7 @@ def read(data: Mapping[str, object]) -> Subject | None:
         reviews=() if pull is None else _reviews(pull),
         head=None if pull is None else Head(pull.branch, pull.sha, pull.crosses or pull.origin is None),
         base="" if pull is None else pull.base,
+        default_branch=repository.default.name if repository.default is not None else "",
     )
 
 
@@ -165,7 +167,12 @@ class _Pull(_Subject):
     reviews: _Reviews | None
 
 
+class _Branch(_Node):
+    name: str
+
+
 class _Found(_Repository):
+    default: _Branch | None = Field(alias="defaultBranchRef")
     subject: Annotated[_Issue | _Pull, Discriminator("kind")] | None = Field(alias="issueOrPullRequest")
 
 

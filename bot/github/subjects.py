@@ -74,7 +74,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An issue or a pull request with what was said in it, oldest first. `head` and `base` are a pull request's."""
+    """An issue or a pull request with what was said in it, oldest first. `head` and `base` are a pull request's.
+
+    default_branch: of the repository; empty where it has none.
+    """
 
     repository: str
     number: int
@@ -87,3 +90,4 @@ class Subject:
     reviews: tuple[Review, ...] = ()
     head: Head | None = None
     base: str = ""
+    default_branch: str = ""

@@ -32,7 +32,7 @@ class SlackIntroduction:
     async def ask(self, message: Message) -> None:
         person = str(message.data.get("person", ""))
         ticket = await self._accounts.ticket(person, await self._slack.name(message.author))
-        await self._slack.say(message.conversation, f"introduction:{message.author}", wording.LINK_FIRST)
+        await self._slack.say(message.conversation, f"introduction:{message.id}", wording.LINK_FIRST)
         thread = Thread.of(message.conversation.address)
         text = LINK_ACCOUNT.format(address=self._address(ticket))
         await self._notes.tell(thread, message.author, text)

@@ -26,6 +26,7 @@ RESULT_LENGTH_BESIDE_PROBLEM = 3_000
 WORDS_LENGTH = 700
 PROBLEM_LENGTH = 700
 ACTIVITY_LENGTH = 200
+NOTE_LENGTH = 500
 OUTPUT_LENGTH = 2_400
 NAME_LENGTH = 140
 ADDRESS_LENGTH = 1_000
@@ -77,6 +78,8 @@ class Rendered:
 def render(report: Report, *, now: float) -> Rendered:
     """A run's report. Always valid for Slack, whatever its texts hold."""
     blocks = [_context(_headline(report, now))]
+    if note := _plain(report.note, NOTE_LENGTH):
+        blocks.append(_context(note))
     if report.todos:
         blocks.append(_checklist(report))
     blocks += _ended(report, now) if report.state.ended else _going_on(report)

@@ -165,6 +165,7 @@ class Nodes:
             "databaseId": repository.id,
             "name": repository.name,
             "nameWithOwner": repository.full_name,
+            "defaultBranchRef": {"name": repository.default_branch},
             "url": f"{self._hub.url}/{repository.full_name}",
             "isPrivate": repository.private,
             "isFork": repository.fork_of is not None,

@@ -75,11 +75,14 @@ type User implements Actor & Node {{ id: ID! databaseId: Int name: String {_ACTO
 type Bot implements Actor & Node {{ id: ID! databaseId: Int {_ACTOR}}}
 type Organization implements Actor & Node {{ id: ID! databaseId: Int name: String {_ACTOR}}}
 
+type Ref {{ name: String! }}
+
 type Repository implements Node {{
   id: ID!
   databaseId: Int
   name: String!
   nameWithOwner: String!
+  defaultBranchRef: Ref
   url: URI!
   isPrivate: Boolean!
   isFork: Boolean!

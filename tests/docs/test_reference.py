@@ -58,6 +58,7 @@ def examples() -> list[tuple[str, str, str, str]]:
 def test_there_are_examples_of_every_command() -> None:
     kinds = {commands.Task, commands.Use, commands.Status, commands.Stop, commands.Help}
     kinds |= {commands.Open, commands.Link, commands.Unlink, commands.Empty, commands.Invalid}
+    kinds |= {commands.Introduce}
     assert {kind for _, kind, _, _ in examples()} == {kind.__name__ for kind in kinds}
 
 
@@ -77,7 +78,7 @@ def sections(page: str) -> dict[str, str]:
 def test_command_list_has_every_command() -> None:
     listed = re.findall(r"^- `(.+?)`: ", sections((PAGES / "commands.md").read_text())["Commands"], re.M)
     kinds = {commands.Status, commands.Stop, commands.Help, commands.Use}
-    kinds |= {commands.Open, commands.Link, commands.Unlink}
+    kinds |= {commands.Open, commands.Link, commands.Unlink, commands.Introduce}
     assert {type(commands.parse(command)) for command in listed} == kinds
 
 

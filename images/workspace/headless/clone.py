@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from .git import Git, GitError
 from .run import Run
+from .trailers import sign_commits
 
 FETCH_LIMIT = 120.0  # seconds for bringing a kept repository up to date
 START = "refs/remotes/heddle/start"  # what run.json calls `start`, as of the last look
@@ -97,6 +98,7 @@ async def connect(git: Git, run: Run) -> None:
     }
     for name, value in settings.items():
         await git.ask("config", "--replace-all", name, value)
+    sign_commits(await git.directory(), run.trailers)
 
 
 async def refresh(git: Git, run: Run) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.github.places import CLOSED, FORK, MERGED, decide
+from bot.github.places import CLOSED, FORK, MERGED, NOT_MINE, decide
 from bot.github.subjects import Author, Head, Post, Subject, SubjectKind, SubjectState
 from bot.places import Place
 
@@ -47,6 +47,13 @@ def test_fork_is_started_from_and_not_trusted() -> None:
 def test_fork_whose_successor_is_open_goes_on_there() -> None:
     place = decide(FORKED, [PULL], "acme/tally")
     assert (place.branch, place.note) == ("heddle/x", "")
+
+
+def test_default_branch_is_never_pushed_to() -> None:
+    backport = replace(PULL, head=Head("main", "c" * 40, fork=False), base="release", default_branch="main")
+    place = decide(backport, [], "acme/tally")
+    assert (place.branch, place.base, place.start) == ("", "release", "refs/pull/7/head")
+    assert place.note == NOT_MINE.format(number=7, branch="main")
 
 
 def test_closed_pull_request_is_taken_up_beside_it() -> None:

@@ -52,7 +52,8 @@ def pull(**changes: Any) -> dict[str, Any]:
         "reviews": {"nodes": []},
         **changes,
     }
-    return {"repository": {"nameWithOwner": WIDGETS, "issueOrPullRequest": found}}
+    about = {"nameWithOwner": WIDGETS, "defaultBranchRef": {"name": "main"}}
+    return {"repository": about | {"issueOrPullRequest": found}}
 
 
 def review(**changes: Any) -> dict[str, Any]:
@@ -110,7 +111,11 @@ def test_reviews_that_are_not_submitted_are_left_out_and_dismissed_ones_say_noth
 
 
 @pytest.mark.parametrize(
-    "data", [{"repository": None}, {"repository": {"nameWithOwner": "a/b", "issueOrPullRequest": None}}]
+    "data",
+    [
+        {"repository": None},
+        {"repository": {"nameWithOwner": "a/b", "defaultBranchRef": None, "issueOrPullRequest": None}},
+    ],
 )
 def test_what_is_not_there_is_none(data: dict[str, Any]) -> None:
     assert read(data) is None
