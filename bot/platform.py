@@ -45,6 +45,9 @@ class Platform(Protocol):
     fixed: bool
     """Whether each conversation is about one repository for good, whose rights decide who may command."""
 
+    takes_files: bool
+    """Whether `attach` shows the log there."""
+
     async def seen(self, message: Message) -> None:
         """Let the author know at once that the message has been read."""
         ...

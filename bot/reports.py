@@ -88,14 +88,17 @@ class Reports:
         shown = redacted(report, self._redact)
         pull_request = await self._code_host.conversation_of(report)
         new = pull_request is not None and report.pull_request is not None and not report.pull_request.reused
-        for conversation in await self._conversations.linked(conversation_id):
+        linked = await self._conversations.linked(conversation_id)
+        for conversation in linked:
             if new and pull_request is not None and conversation.id == pull_request.id:
                 continue  # the pull request's own text says it all
             platform = self._platforms[conversation.platform]
             await platform.show(conversation, f"report:{report.run_id}", shown)
             if log is not None:
                 await platform.attach(conversation, f"log:{report.run_id}", log)
-        await self._code_host.end(shown, log)
+        # Where the thread has the file, the log is for those who can read the thread.
+        filed = self._platforms[linked[0].platform].takes_files
+        await self._code_host.end(shown, None if filed else log)
         for message_id in message_ids:
             message = await self._conversations.message(message_id)
             good = report.state in (RunState.SUCCEEDED, RunState.UNCHANGED)

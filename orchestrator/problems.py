@@ -43,7 +43,7 @@ UNEXPECTED_TODO = (
 def of_start(error: Exception, *, repository: str, run_id: str) -> Problem:
     """Why a run could not start."""
     match error:
-        case RepositoryMissing():
+        case RepositoryMissing() | ForgeError(status=404):
             return Problem(REPOSITORY_MISSING.format(repository=repository), REPOSITORY_MISSING_TODO)
         case RepositoryUnreachable():
             return Problem(REPOSITORY_UNREACHABLE.format(repository=repository), TRY_LATER, str(error))

@@ -33,6 +33,7 @@ class GitHub:
 
     interval = 5.0  # an edit counts five points of the 900 a minute that GitHub allows all edits
     fixed = True
+    takes_files = False
 
     def __init__(
         self,

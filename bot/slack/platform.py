@@ -36,6 +36,7 @@ class Slack:
     interval = 1.5
     help = wording.SLACK_HELP
     fixed = False
+    takes_files = True
 
     def __init__(self, client: AsyncWebClient, database: Database, bot_user_id: str) -> None:
         self._client = client

@@ -27,6 +27,7 @@ class Screen:
     """A platform that keeps what it is shown; fails while `broken`."""
 
     interval = INTERVAL
+    takes_files = True
     shown: list[Report] = field(default_factory=list)
     attached: list[Path] = field(default_factory=list)
     broken: bool = False

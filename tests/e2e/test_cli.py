@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.github.server import GitHubStandIn
 from playground.heddle import OURS
 from playground.slack.server import SlackStandIn
 
@@ -56,8 +57,10 @@ async def test_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
-        ({}, ["SLACK_BOT_TOKEN", "ANTHROPIC_API_KEY"]),
-        ({"GH_TOKEN": "ghp_x"}, ["ANTHROPIC_API_KEY"]),
+        ({}, ["GH_TOKEN", "SLACK_BOT_TOKEN", "ANTHROPIC_API_KEY"]),
+        ({"GH_TOKEN": "ghp_x"}, ["SLACK_BOT_TOKEN", "ANTHROPIC_API_KEY"]),
+        ({"GH_TOKEN": "ghp_x", "GITHUB_WEBHOOK_SECRET": "s"}, ["ANTHROPIC_API_KEY"]),
+        ({"HEDDLE_REQUIRE_GITHUB_LINK": "true"}, ["GITHUB_CLIENT_ID"]),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, ["SLACK_APP_TOKEN"]),
         ({"PORT": "http"}, ["PORT"]),
         ({"GITHUB_APP_ID": "1"}, ["GITHUB_APP_PRIVATE_KEY"]),
@@ -90,12 +93,36 @@ async def test_refused_token_is_a_readable_line(tmp_path: Path) -> None:
     assert "xoxb-wrong" not in errors
 
 
+async def test_refused_token_of_github_is_a_readable_line(tmp_path: Path) -> None:
+    async with GitHubStandIn(root=tmp_path / "github") as github:
+        code, _, errors = await heddle(
+            "serve",
+            folder=tmp_path,
+            GH_TOKEN="ghp_wrong",
+            GITHUB_WEBHOOK_SECRET="s",
+            GITHUB_API_URL=github.api_url,
+            GITHUB_SERVER_URL=github.url,
+            ANTHROPIC_API_KEY="sk-x",
+        )
+    assert code == 2
+    assert "GH_TOKEN is wrong: GitHub refuses it (Bad credentials (HTTP 401))." in errors
+    assert "Traceback" not in errors
+    assert "ghp_wrong" not in errors
+
+
 async def test_port_that_is_taken_is_a_readable_line(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
-    async with server:
+    async with server, SlackStandIn() as slack:
         port = str(server.sockets[0].getsockname()[1])
         code, _, errors = await heddle(
-            "serve", folder=tmp_path, PORT=port, GH_TOKEN="ghp_x", ANTHROPIC_API_KEY="sk-x"
+            "serve",
+            folder=tmp_path,
+            PORT=port,
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_SIGNING_SECRET=slack.signing_secret,
+            SLACK_API_URL=slack.api_url,
+            GH_TOKEN="ghp_x",
+            ANTHROPIC_API_KEY="sk-x",
         )
     assert code == 2
     assert f"127.0.0.1:{port}" in errors

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from playground.github.access import Level
-from playground.model.steps import Steps, stop, write
+from playground.model.steps import Steps, bash, stop, write
 from playground.town import REPOSITORY
 from tests.e2e.conftest import MakeScene
 from tests.e2e.scene import Scene
@@ -157,6 +157,63 @@ async def test_delivery_that_failed_while_heddle_was_down_is_recovered(scene: Sc
     await scene.town.start_heddle()
     await scene.concluded(number, seconds=150)
     assert len(scene.github.pull_requests(REPOSITORY)) == 1
+
+
+@pytest.mark.parametrize("moment", ["delivered", "told", "pushed", "opened"])
+async def test_killed_at_any_moment_it_is_one_of_everything(scene: Scene, moment: str) -> None:
+    scene.model.add("survive-it", Steps(bash("true"), write("x.txt", "x\n"), bash("true"), stop("Done.")))
+    number = scene.ask("/claude survive-it")
+
+    async def reached() -> bool:
+        match moment:
+            case "delivered":
+                return any(
+                    one.event == "issue_comment" and one.status_code for one in scene.github.deliveries
+                )
+            case "told":
+                return bool(scene.comments(number))
+            case "pushed":
+                return bool(await scene.heddle_branches())
+            case _:
+                return bool(scene.github.pull_requests(REPOSITORY))
+
+    await scene.github.wait_for(reached, timeout=60)
+    assert scene.town.heddle is not None
+    await scene.town.heddle.kill()
+    await scene.town.start_heddle()
+    report = await scene.concluded(number)
+    (pull,) = scene.github.pull_requests(REPOSITORY)
+    assert pull.url in report
+    assert len(scene.comments(number)) == 1
+    assert len(scene.checks(pull.head_sha)) == 1
+
+    def rocket() -> bool:
+        (asked,) = [one for one in scene.github.comments(REPOSITORY, number) if one.user.login == "ada"]
+        return [reaction.content for reaction in asked.reactions] == ["rocket"]
+
+    await scene.github.wait_for(rocket, timeout=30)
+
+
+async def test_one_accounts_token_serves_without_an_app(make_scene: MakeScene) -> None:
+    scene: Scene = await make_scene(app=False)
+    scene.model.add("account-work", Steps(write("x.txt", "x\n"), stop("Done.")))
+    number = scene.ask("@ada account-work", author="grace")
+    await scene.github.wait_for(lambda: len(scene.github.comments(REPOSITORY, number)) == 2, timeout=30)
+    assert "only work for people" in scene.github.comments(REPOSITORY, number)[1].body
+    # The person whose account it is may command, and what Heddle posts in their name starts nothing.
+    scene.ask("/claude account-work", issue=number)
+
+    def done() -> bool:
+        return any("**Done**" in one.body for one in scene.github.comments(REPOSITORY, number))
+
+    await scene.github.wait_for(done, timeout=60)
+    await scene.no_container()
+    (pull,) = scene.github.pull_requests(REPOSITORY)
+    assert pull.author == "ada"
+    (newest, *_) = await scene.github.log(REPOSITORY, pull.head)
+    assert newest.author.email.endswith("+ada@users.noreply.127.0.0.1")
+    assert scene.checks(pull.head_sha) == []
+    assert len(scene.github.comments(REPOSITORY, number)) == 4
 
 
 async def test_slack_person_links_an_account_first(make_scene: MakeScene) -> None:
