@@ -15,6 +15,7 @@ from bot.conversations import Conversation, Conversations
 from bot.platform import Platform
 from orchestrator.report import Problem, Report, RunState, Todo
 
+FIRST_PAUSE_SECONDS = 1.5  # between the first two edits of a report; the others come a little later each
 TICK_SECONDS = 15.0  # after which a report is edited only to show the time
 SPREAD_SECONDS = 1.5  # between two looks for conversations that were linked meanwhile
 
@@ -144,14 +145,17 @@ class Reports:
 
     async def _keep_showing(self, showing: _Showing, board: _Board) -> None:
         platform = self._platforms[board.conversation.platform]
+        pause = 0.0
         while not showing.ending.is_set():
+            # Most happens at the beginning, and people watch then.
+            pause = min(platform.interval, pause + FIRST_PAUSE_SECONDS)
             board.news.clear()
             report = redacted(showing.newest, self._redact)
             try:
                 await platform.show(board.conversation, f"report:{report.run_id}", report)
             except Exception as error:  # the next edit, or the end, shows it all the same
                 log.warning("could not show a report", run=report.run_id, error=repr(error))
-            await _set_within(showing.ending, platform.interval)
+            await _set_within(showing.ending, pause)
             await _set_within(board.news, TICK_SECONDS)
 
 

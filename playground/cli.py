@@ -15,7 +15,9 @@ import typer
 
 TASK = "fix the failing test"
 OPEN = "Open {url} and write to @heddle, for example: @heddle {task}"
-COMMENT = "Or open {url} and comment on an issue: /claude {task}"
+COMMENT = "Or open {url} and comment: /claude {task}"
+ISSUE = "A test fails"
+ISSUE_TEXT = "`python3 -m unittest` fails since the last change. Could somebody have a look?"
 FAILED = "Heddle did not start:\n{log}"
 SLACK_PORT = 8090
 STATE = Path(".heddle/playground")
@@ -57,7 +59,8 @@ async def _playground(folder: Path, port: int, pace: float) -> int:
             typer.echo(FAILED.format(log=error), err=True)
             return 1
         typer.echo(OPEN.format(url=town.slack.url, task=TASK))
-        typer.echo(COMMENT.format(url=f"{town.github.url}/{REPOSITORY}/issues", task=TASK))
+        issue = town.github.open_issue(REPOSITORY, ISSUE, ISSUE_TEXT)
+        typer.echo(COMMENT.format(url=f"{town.github.url}/{REPOSITORY}/issues/{issue.number}", task=TASK))
         ended = asyncio.create_task(heddle.wait())
         stopped = asyncio.create_task(_signalled().wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -280,3 +280,17 @@ async def test_a_review_in_the_browser(stand_in: GitHubStandIn, browser: Browser
     await expect(page.get_by_text("This pull request has new commits.")).to_be_visible()
     assert [text for text in complaints if "422" not in text] == []
     await page.context.close()
+
+
+async def test_checklist_that_is_edited_shows_what_is_done(stand_in: GitHubStandIn, browser: Browser) -> None:
+    issue = stand_in.open_issue(WIDGETS, "A list")
+    comment = stand_in.comment(WIDGETS, issue.number, "- [ ] one\n- [ ] two")
+    page, complaints = await watched(browser)
+    await page.goto(f"{stand_in.url}/{WIDGETS}/issues/{issue.number}")
+    boxes = page.locator(".markdown input[type=checkbox]")
+    await expect(boxes.nth(0)).not_to_be_checked()
+    stand_in.edit_comment(WIDGETS, comment.id, "- [x] one\n- [ ] two")
+    await expect(boxes.nth(0)).to_be_checked()
+    await expect(boxes.nth(1)).not_to_be_checked()
+    assert complaints == []
+    await page.context.close()

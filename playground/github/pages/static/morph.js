@@ -55,7 +55,8 @@ function find(present, wanted) {
 }
 
 function morphAttributes(from, to) {
-  const kept = KEPT[from.nodeName] ?? [];
+  // What is disabled nobody has changed: the boxes of a checklist show what its text says.
+  const kept = from.disabled && to.disabled ? [] : (KEPT[from.nodeName] ?? []);
   for (const { name, value } of [...to.attributes]) {
     if (kept.includes(name) || from.getAttribute(name) === value) continue;
     if (from.nodeName === "IMG" && name === "src" && samePlace(from.src, value)) continue;
