@@ -76,6 +76,10 @@ STATES = {
     RunState.STOPPED: "Stopped",
 }
 
+UNCHANGED = "Claude changed nothing, so there is no pull request."
+ALL_DONE = "All {steps} done"
+UPDATED = "updated"  # a pull request that was there before
+
 
 def duration(seconds: float) -> str:
     """`42 s`, `1 min 5 s`, `2 h 3 min`."""

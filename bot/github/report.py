@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot import wording
 from bot.markdown import SHORTEST, first_line, truncate
-from bot.slack.escape import printable
+from bot.printable import printable
 from orchestrator.calm import calm
 from orchestrator.report import Problem, PullRequest, Report, RunState, Todo, TodoStatus
 
@@ -33,12 +33,9 @@ TITLE_LENGTH = 120
 LONGEST_TICKS = 20  # backticks in a row inside an output; more are shortened
 
 PULL_REQUEST = "Pull request {link}"
-UPDATED = "updated"
 ON_BRANCH = "on {branch}"
-ALL_DONE = "All {steps} done"
 DONE_BEFORE = "{steps} done before"
 MORE = "and {steps} more"
-UNCHANGED = "Claude changed nothing, so there is no pull request."
 OUTPUT = "The last lines of output"
 STOP = "Stop it with `/claude stop`."
 NOTHING = "(nothing to show)"
@@ -152,7 +149,7 @@ def _ended(report: Report, now: float, share: int) -> list[str]:
     if report.problem is not None:
         parts += _problem(report.problem, share)
     elif report.state is RunState.UNCHANGED:
-        parts.append(UNCHANGED)
+        parts.append(wording.UNCHANGED)
     if report.problem is None or report.state is RunState.STOPPED:
         length = (RESULT_LENGTH if report.problem is None else RESULT_LENGTH_BESIDE_PROBLEM) // share
         parts.append(_fitted(report.result, length) or _fitted(report.words, length))
@@ -163,7 +160,7 @@ def _ended(report: Report, now: float, share: int) -> list[str]:
 
 def _pull_request(pull_request: PullRequest) -> str:
     link = _link(pull_request.url, f"#{pull_request.number}")
-    return PULL_REQUEST.format(link=link) + (f" ({UPDATED})" if pull_request.reused else "")
+    return PULL_REQUEST.format(link=link) + (f" ({wording.UPDATED})" if pull_request.reused else "")
 
 
 def _problem(problem: Problem, share: int) -> list[str]:
@@ -179,7 +176,7 @@ def _checklist(report: Report, share: int) -> str:
     todos = report.todos
     done = [index for index, todo in enumerate(todos) if todo.status is TodoStatus.COMPLETED]
     if report.state.ended and report.problem is None and len(done) == len(todos) > 1:
-        return f"- [x] {ALL_DONE.format(steps=wording.count(len(todos), 'step'))}"
+        return f"- [x] {wording.ALL_DONE.format(steps=wording.count(len(todos), 'step'))}"
     folded = frozenset(done[: max(0, len(todos) - TODOS_SHOWN)])
     lines = [f"- [x] _{DONE_BEFORE.format(steps=wording.count(len(folded), 'step'))}_"] if folded else []
     shown = [todo for index, todo in enumerate(todos) if index not in folded]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.markdown import first_line, truncate
-from bot.slack.escape import printable
+from bot.printable import printable
 
 LIMIT = 8_000  # characters of posts; Claude Code passes on about 9,000 of what its start hook prints
 POST_LENGTH = 3_000

@@ -9,8 +9,9 @@ from typing import Any
 
 from bot import wording
 from bot.markdown import ELLIPSIS, first_line, truncate, whole_characters
+from bot.printable import printable
 from bot.slack.deliveries import CHOOSE, STOP
-from bot.slack.escape import disarm, escape, printable
+from bot.slack.escape import disarm, escape
 from orchestrator.report import Problem, Report, RunState, Todo, TodoStatus
 
 # Slack, "Block Kit reference". All markdown blocks of a message together may have 12,000 characters, and
@@ -47,9 +48,6 @@ SYMBOLS = {
 MARKS = {TodoStatus.COMPLETED: "☑", TodoStatus.IN_PROGRESS: "▶", TodoStatus.PENDING: "☐"}
 
 PULL_REQUEST = "Pull request #{number}"
-UPDATED = "updated"
-ALL_DONE = "All {steps} done"
-UNCHANGED = "Claude changed nothing, so there is no pull request."
 CHOOSE_TEXT = (
     "Which repository is this for? Choose one, or reply `repo:owner/name`. "
     "`@heddle use owner/name` sets it for the whole channel."
@@ -150,14 +148,14 @@ def _ended(report: Report, now: float) -> list[dict[str, Any]]:
     if report.problem is not None:
         blocks += _problem(report.problem)
     elif report.state is RunState.UNCHANGED:
-        blocks.append(_section(UNCHANGED))
+        blocks.append(_section(wording.UNCHANGED))
     if report.problem is None or report.state is RunState.STOPPED:
         length = RESULT_LENGTH if report.problem is None else RESULT_LENGTH_BESIDE_PROBLEM
         if result := _fitted(report.result, length) or _fitted(report.words, length):
             blocks.append(_markdown(result))
     if report.pull_request is not None:
         label = PULL_REQUEST.format(number=report.pull_request.number)
-        updated = f" ({UPDATED})" if report.pull_request.reused else ""
+        updated = f" ({wording.UPDATED})" if report.pull_request.reused else ""
         origin = f" from `{_name(report.branch)}`" if report.branch.strip() else ""
         blocks.append(_section(f"*{_link(report.pull_request.url, label)}*{updated}{origin}"))
     elif report.branch_url and report.branch.strip():
@@ -195,7 +193,7 @@ def _checklist(report: Report) -> dict[str, Any]:
     todos = report.todos
     done = [index for index, todo in enumerate(todos) if todo.status is TodoStatus.COMPLETED]
     if report.state.ended and report.problem is None and len(done) == len(todos) > 1:
-        steps = ALL_DONE.format(steps=wording.count(len(todos), "step"))
+        steps = wording.ALL_DONE.format(steps=wording.count(len(todos), "step"))
         return _context(f"{MARKS[TodoStatus.COMPLETED]} {steps}")
     folded = frozenset(done[: max(0, len(todos) - TODOS_SHOWN)])
     lines = [f"_{wording.count(len(folded), 'step')} done before_"] if folded else []

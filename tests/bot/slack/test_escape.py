@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.slack.escape import JOINER, disarm, escape, plain_text, printable
+from bot.slack.escape import JOINER, disarm, escape, plain_text
 
 BOT = "U0BOT"
 
@@ -153,16 +153,3 @@ def test_time_grows_with_the_text_and_no_faster(unit: str) -> None:
         return time.perf_counter() - start
 
     assert min(seconds(200_000), seconds(200_000)) < 10 * min(seconds(50_000), seconds(50_000)) + 0.02
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("\x1b[31mred\x1b[0m and \x1b]0;title\x07more", "red and more"),
-        ("a\r\nb\rc\td", "a\nb\nc\td"),
-        ("nul\0 bell\a \ud800", "nul bell \ufffd"),
-        ("🎉 is fine, and so is é", "🎉 is fine, and so is é"),
-    ],
-)
-def test_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
