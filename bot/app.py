@@ -217,6 +217,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         await messages.recover()
         scheduler = AsyncIOScheduler()
         _every(scheduler, SWEEP_SECONDS, messages.recover)
+        _every(scheduler, SWEEP_SECONDS, host.settle)
         if account is not None and isinstance(access, AppAccess):
             _every(scheduler, SWEEP_SECONDS, Redelivery(access, conversations.delivered, time.time).recover)
         address = await server.start(routes)

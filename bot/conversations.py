@@ -236,12 +236,14 @@ class Conversations:
             )
             return await _messages(session, MessageRow.id.in_(found))
 
-    async def count(self, conversation_id: str, kind: MessageKind) -> int:
-        """How many messages of a kind a conversation has."""
+    async def count(self, conversation_id: str, kind: MessageKind, *, until: float) -> int:
+        """How many messages of a kind a conversation had got by then."""
         async with self._database.read() as session:
             found = await session.scalar(
                 sa.select(sa.func.count()).where(
-                    MessageRow.conversation_id == conversation_id, MessageRow.kind == kind.value
+                    MessageRow.conversation_id == conversation_id,
+                    MessageRow.kind == kind.value,
+                    MessageRow.received_at <= until,
                 )
             )
             return found or 0

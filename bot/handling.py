@@ -215,7 +215,8 @@ class Handling:
         await self._platform(question.conversation).answered(
             question.conversation, f"question:{question.id}", repository
         )
-        await self._conversations.choose(question.conversation.id, repository, chosen.branch)
+        if state is MessageState.HELD_BACK:  # it will be read again, and must know then what was chosen
+            await self._conversations.choose(question.conversation.id, repository, chosen.branch)
         await self._conversations.mark(question.id, state)
 
     async def _use(self, message: Message, repository: str) -> MessageState:
@@ -266,7 +267,10 @@ class Handling:
         return MessageState.HANDLED
 
     async def _checks_failed(self, message: Message) -> MessageState:
-        begun = await self._conversations.count(message.conversation.id, MessageKind.CHECKS)
+        # Those that came later may be stored already: together they would keep each other from starting.
+        begun = await self._conversations.count(
+            message.conversation.id, MessageKind.CHECKS, until=message.received_at
+        )
         repository = message.conversation.repository
         if begun > AUTOMATIC_RUNS or repository is None:
             log.info("no more runs on failing checks", conversation=message.conversation.address)

@@ -30,6 +30,15 @@ class PostRecords:
             )
             return None, True
 
+    async def forget(self, key: str, conversation_id: str) -> None:
+        """What was posted under the key is gone: whoever asks next has to look, or to post anew."""
+        async with self._database.write() as session:
+            await session.execute(
+                sa.update(PostRow)
+                .where(PostRow.key == key, PostRow.conversation_id == conversation_id)
+                .values(reference=None)
+            )
+
     async def remember(self, key: str, conversation_id: str, reference: str) -> None:
         async with self._database.write() as session:
             await session.execute(

@@ -73,8 +73,8 @@ class Starting:
         text, context = (
             part.replace(ATTACHED, f"{ATTACHED}/{message.id}") for part in (brief.task, background.text)
         )
-        live = await self._records.live_run([other.id for other in linked])
-        if live is not None and live.workspace.repository.lower() == repository.lower():
+        live = await self._records.live_run([other.id for other in linked], repository)
+        if live is not None:
             follow_up = FollowUp(message.id, live.id, text, context, link, message.received_at, attachments)
             if live.message_id == message.id or await self._runs.say(follow_up):
                 return

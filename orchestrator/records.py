@@ -121,12 +121,17 @@ class Records:
         async with self._database.read() as session:
             return await _run(session, await session.get_one(RunRow, run_id))
 
-    async def live_run(self, conversation_ids: Sequence[str]) -> Run | None:
-        """The newest run of these conversations that has not ended."""
+    async def live_run(self, conversation_ids: Sequence[str], repository: str) -> Run | None:
+        """The newest run of these conversations in a repository that has not ended."""
         async with self._database.read() as session:
             row = await session.scalar(
                 sa.select(RunRow)
-                .where(RunRow.conversation_id.in_(conversation_ids), RunRow.state.in_(_LIVE))
+                .join(WorkspaceRow, WorkspaceRow.id == RunRow.workspace_id)
+                .where(
+                    RunRow.conversation_id.in_(conversation_ids),
+                    RunRow.state.in_(_LIVE),
+                    sa.func.lower(WorkspaceRow.repository) == repository.lower(),
+                )
                 .order_by(RunRow.created_at.desc())
                 .limit(1)
             )

@@ -17,12 +17,14 @@ from bot.github.client import GitHubClient
 from bot.github.context import fenced
 from bot.github.report import Check, check
 from bot.github.sanitize import sanitized
-from orchestrator.forge import ForgeError
+from bot.markdown import first_line
+from orchestrator.forge import ForgeError, ForgeUnavailable
 from orchestrator.report import Report
 
 NAME = "Heddle"
 REMEMBERED = 500
 SHOWN_FAILURES = 10
+NAME_LENGTH = 200
 FAILURE_LENGTH = 4_000
 LOG_BYTES = 200_000  # of the log's end; the check run shows what has room
 FAILURES = frozenset({"failure", "timed_out", "action_required"})
@@ -38,9 +40,10 @@ class Checks:
 
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
-        self._is_app = isinstance(client.access, AppAccess)
+        self._app_id = client.access.app_id if isinstance(client.access, AppAccess) else None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._shown: OrderedDict[tuple[str, str], Check] = OrderedDict()  # by run and commit
+        self._owed: dict[tuple[str, str], tuple[Report, Check]] = {}  # ends that GitHub was not there for
 
     async def show(self, report: Report) -> None:
         """Show that a run works on its branch's commit. Never raises."""
@@ -52,11 +55,16 @@ class Checks:
 
     async def end(self, report: Report, path: Path | None) -> None:
         """Show on the branch's commit how a run ended, with the end of its log. Never raises."""
-        if not self._is_app or not report.heads:
+        if self._app_id is None or not report.heads:
             return
         text = await asyncio.to_thread(_end_of, path) if path is not None else ""
         for head in report.heads:  # what was begun on the first one must not seem to go on for ever
             await self._put(report, head, check(report, now=time.time(), log=text))
+
+    async def settle(self) -> None:
+        """Show the ends that GitHub was not there for. Never raises; what is still owed stays so."""
+        for (_, head), (report, shown) in list(self._owed.items()):
+            await self._put(report, head, shown)
 
     async def failures(self, repository: str, sha: str) -> str:
         """What other apps' failed checks say of a commit, as markdown that is marked as untrusted."""
@@ -69,7 +77,7 @@ class Checks:
                     "\n\n".join(filter(None, (run.output.title, run.output.summary, run.output.text))),
                 )
                 for run in runs
-                if run.conclusion in FAILURES
+                if run.conclusion in FAILURES and run.app.id != self._app_id
             ][:SHOWN_FAILURES]
 
         try:
@@ -80,11 +88,11 @@ class Checks:
         parts = [FAILED.format(sha=sha[:12])]
         for name, output in found:
             said = sanitized(output).strip()[-FAILURE_LENGTH:] or NO_OUTPUT
-            parts.append(f"**{sanitized(name)}**\n\n{fenced(said)}")
+            parts.append(f"**{first_line(sanitized(name), NAME_LENGTH)}**\n\n{fenced(said)}")
         return "\n\n".join(parts)
 
     async def _put(self, report: Report, head: str, shown: Check) -> None:
-        if not self._is_app:
+        if self._app_id is None:
             return
         key = (report.run_id, head)
         async with self._locks.setdefault(report.run_id, asyncio.Lock()):
@@ -94,8 +102,14 @@ class Checks:
                 await self._client.call(
                     report.repository, CHECKS, lambda github: _write(github, report, head, shown)
                 )
+            except ForgeUnavailable as error:
+                log.warning("no check run yet", run=report.run_id, error=str(error))
+                if shown.conclusion is not None:
+                    self._owed[key] = (report, shown)
+                return
             except ForgeError as error:
                 log.warning("no check run", run=report.run_id, error=str(error))
+            self._owed.pop(key, None)
             self._shown[key] = shown
             while len(self._shown) > REMEMBERED:
                 self._shown.popitem(last=False)
@@ -116,6 +130,10 @@ def _write(github: Github, report: Report, head: str, shown: Check) -> None:
 
 
 def _end_of(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LOG_BYTES))
-        return file.read().decode(errors="replace")
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LOG_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError as error:
+        log.warning("no log for a check run", error=str(error))
+        return ""

@@ -66,6 +66,10 @@ class GitHubHost:
     async def end(self, report: Report, log: Path | None) -> None:
         await self._checks.end(report, log)
 
+    async def settle(self) -> None:
+        """What was to be shown while GitHub was away. Never raises."""
+        await self._checks.settle()
+
     async def conversation_of(self, report: Report) -> Conversation | None:
         if report.pull_request is None:
             return None

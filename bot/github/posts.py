@@ -42,7 +42,13 @@ class GitHubPosts:
             if self._shown.get(identity) == text:
                 return
             reference = await self._known(key, conversation_id, subject)
-            if reference is None or not await self._edit(int(reference), subject, marked(key, text)):
+            if reference is not None and not await self._edit(int(reference), subject, marked(key, text)):
+                await self._records.forget(key, conversation_id)  # somebody has deleted it
+                # Perhaps it was posted anew already, and Heddle died before it wrote that down.
+                reference = await self._known(key, conversation_id, subject)
+                if reference is not None:
+                    await self._edit(int(reference), subject, marked(key, text))
+            if reference is None:
                 await self._post(key, conversation_id, subject, marked(key, text))
             self._shown[identity] = text
             while len(self._shown) > REMEMBERED:

@@ -8,14 +8,18 @@ from bot.settings import Settings, SettingsError
 from orchestrator.forge import ForgeError, ForgeUnavailable
 from orchestrator.persistence import persist
 
+NO_KEY = "GITHUB_APP_PRIVATE_KEY is wrong: it is not a private key in PEM. Take the file as GitHub made it, with all its lines."
 REFUSED = "{variable} is wrong: GitHub refuses it ({error})."
 
 
 def access_for(settings: Settings, threads: Threads) -> Access:
-    """The credentials that the settings hold."""
+    """The credentials that the settings hold. Raises SettingsError for a private key that is none."""
     if settings.github_app_id is not None and settings.github_app_private_key is not None:
         key = settings.github_app_private_key.get_secret_value()
-        return AppAccess(settings.github_app_id, key, settings.github_api_url, threads)
+        try:
+            return AppAccess(settings.github_app_id, key, settings.github_api_url, threads)
+        except ValueError:
+            raise SettingsError(NO_KEY) from None
     assert settings.gh_token is not None  # require_serving has seen to it
     return AccountAccess(settings.gh_token.get_secret_value(), settings.github_api_url, threads)
 

@@ -49,7 +49,13 @@ class Posts:
             if self._shown.get((key, conversation_id)) == content:
                 return  # nobody would see a difference, and edits are counted
             reference = await self._known(key, conversation_id, thread)
-            if reference is None or not await self._edit(reference, thread, content):
+            if reference is not None and not await self._edit(reference, thread, content):
+                await self._records.forget(key, conversation_id)  # somebody has deleted it
+                # Perhaps it was posted anew already, and Heddle died before it wrote that down.
+                reference = await self._known(key, conversation_id, thread)
+                if reference is not None:
+                    await self._edit(reference, thread, content)
+            if reference is None:
                 await self._post(key, conversation_id, thread, content)
             self._shown[key, conversation_id] = content
             while len(self._shown) > REMEMBERED:

@@ -61,11 +61,11 @@ async def test_report_survives_the_database(records: Records) -> None:
 
 async def test_live_runs(records: Records) -> None:
     run = await records.create_run(REQUEST)
-    assert (found := await records.live_run(["c1"])) is not None
+    assert (found := await records.live_run(["c1"], "acme/tally")) is not None
     assert found.id == run.id
     assert len(await records.runs(live=True)) == 1
     await records.save(run.id, state=RunState.SUCCEEDED, report=run.first_report())
-    assert await records.live_run(["c1"]) is None
+    assert await records.live_run(["c1"], "acme/tally") is None
     assert len(await records.runs(["c1"])) == 1
 
 
@@ -107,7 +107,7 @@ async def test_linked_conversations_share_their_workspace(records: Records) -> N
     first = await records.create_run(REQUEST)
     other = replace(REQUEST, conversation_id="c2", message_id="m2", shared=("c1",))
     assert (await records.create_run(other)).workspace == first.workspace
-    assert (await records.live_run(["c3", "c2"])) is not None
+    assert (await records.live_run(["c3", "c2"], "Acme/Tally")) is not None
     alone = await records.create_run(replace(other, message_id="m3", shared=()))
     assert alone.workspace.id != first.workspace.id
     assert await records.workspace_of(["c2"]) == alone.workspace
