@@ -105,7 +105,6 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         )
 
         threads = Threads()
-        stack.callback(threads.close)
         access = access_for(settings, threads)
         account = await sign_in_to_github(access) if settings.conversations_on_github else None
         client = GitHubClient(access, settings.github_api_url, threads)
@@ -154,10 +153,13 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         bot_user_id = await sign_in_to_slack(slack) if slack is not None else ""
         if slack is not None:
             platform = platforms["slack"] = Slack(slack, database, bot_user_id)
-            notes = PrivateNotes(slack)
-            introduction = SlackIntroduction(
-                platform, notes, accounts, lambda ticket: pages.address(f"{START}?ticket={ticket}")
-            )
+            if settings.account_links:
+                introduction = SlackIntroduction(
+                    platform,
+                    PrivateNotes(slack),
+                    accounts,
+                    lambda ticket: pages.address(f"{START}?ticket={ticket}"),
+                )
         handling = Handling(
             conversations=conversations,
             records=records,
@@ -184,7 +186,9 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         stack.push_async_callback(messages.close)
 
         routes: list[Route] = []
-        if settings.github_client_id is not None and settings.github_client_secret is not None:
+        if settings.account_links:
+            assert settings.github_client_id is not None
+            assert settings.github_client_secret is not None
             link = AccountLink(
                 pages=pages,
                 tickets=LinkingTickets(accounts, messages.release),

@@ -248,6 +248,11 @@ class Settings(BaseSettings):
         return self.github and self.github_webhook_secret is not None
 
     @property
+    def account_links(self) -> bool:
+        """Whether people can link their GitHub account."""
+        return self.github_client_id is not None and self.github_client_secret is not None
+
+    @property
     def database(self) -> str:
         """The database's address, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{(self.heddle_data_dir / 'heddle.db').absolute()}"

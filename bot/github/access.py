@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -55,12 +55,7 @@ class AccountAccess:
 
     def __init__(self, token: str, api_url: str, threads: Threads) -> None:
         self._token = token
-        self._github = Github(
-            auth=Auth.Token(token),
-            base_url=api_url.rstrip("/"),
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        )
+        self._api_url = api_url.rstrip("/")
         self._threads = threads
         self._account: Account | None = None
 
@@ -69,7 +64,8 @@ class AccountAccess:
 
     async def account(self) -> Account:
         if self._account is None:
-            login = await self._threads.run(lambda: self._github.get_user().login)
+            github = Github(auth=Auth.Token(self._token), base_url=self._api_url)
+            login = await self._threads.run(lambda: github.get_user().login)
             self._account = Account(name=login, login=login, is_app=False)
         return self._account
 
@@ -87,12 +83,10 @@ class AppAccess:
         key = load_pem_private_key(private_key.encode(), None)
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("it is not an RSA key")
-        self._app = GithubIntegration(
-            auth=Auth.AppAuth(app_id, sign_func=lambda claims: jwt.encode(claims, key, algorithm="RS256")),
-            base_url=api_url.rstrip("/"),
-            seconds_between_requests=0,
-            seconds_between_writes=0,
+        self._sign: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode(
+            claims, key, algorithm="RS256"
         )
+        self._api_url = api_url.rstrip("/")
         self._threads = threads
         self._tokens: dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, float]] = {}
         self._locks: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -109,7 +103,7 @@ class AppAccess:
 
     async def account(self) -> Account:
         if self._account is None:
-            slug = await self._threads.run(lambda: self._app.get_app().slug)
+            slug = await self._threads.run(lambda: self._app().get_app().slug)
             self._account = Account(name=slug, login=f"{slug}[bot]", is_app=True)
         return self._account
 
@@ -119,7 +113,7 @@ class AppAccess:
         def ask() -> list[str]:
             return [
                 repository.full_name
-                for installation in self._app.get_installations()
+                for installation in self._app().get_installations()
                 for repository in installation.get_repos()
             ]
 
@@ -129,19 +123,29 @@ class AppAccess:
         """A request as the App itself, for what PyGithub has no method for: the answer's headers and content."""
 
         def ask() -> tuple[Mapping[str, Any], Any]:
-            return self._app.requester.requestJsonAndCheck(verb, path)
+            return self._app().requester.requestJsonAndCheck(verb, path)
 
         return await self._threads.run(ask)
 
+    def _app(self) -> GithubIntegration:
+        # One for each call: threads that share one get each other's answers, and so each other's tokens.
+        return GithubIntegration(
+            auth=Auth.AppAuth(self.app_id, sign_func=self._sign),
+            base_url=self._api_url,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        )
+
     def _request(self, repository: str, permissions: Permissions) -> tuple[str, float]:
         owner, name = repository.split("/")
+        app = self._app()
         try:
-            installation = self._app.get_repo_installation(owner, name)
+            installation = app.get_repo_installation(owner, name)
         except GithubException as error:
             if error.status == 404:
                 raise ForgeError(NOT_INSTALLED.format(repository=repository), status=404) from error
             raise
-        _, answer = self._app.requester.requestJsonAndCheck(
+        _, answer = app.requester.requestJsonAndCheck(
             "POST",
             f"/app/installations/{installation.id}/access_tokens",
             input={"repositories": [name], "permissions": dict(permissions)},

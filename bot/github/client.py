@@ -12,6 +12,7 @@ from bot.github.threads import Threads
 
 PAGE = 100
 RETRIES = 3
+LONGEST_WAIT_SECONDS = 60.0  # for a rate limit to pass, in one call; after more it counts as unavailable
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class GitHubClient:
             base_url=self._api_url,
             per_page=PAGE,
             lazy=True,  # a repository is only a name until something of it is asked
-            retry=GithubRetry(total=RETRIES),
+            retry=GithubRetry(total=RETRIES, max_rate_limit_wait=LONGEST_WAIT_SECONDS),
             seconds_between_requests=0,
             seconds_between_writes=0,
         )

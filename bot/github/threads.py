@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import requests
@@ -21,25 +22,44 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs calls of PyGithub's; nothing else waits for them."""
+    """Runs calls of PyGithub's; nothing else waits for them, and neither does the end of the process."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="github")
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, ask: Callable[[], T]) -> T:
         """What `ask` returns. Raises ForgeError for whatever it raises, ForgeUnavailable where trying again helps."""
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, ask)
-        except GithubException as error:
-            kind = ForgeUnavailable if is_passing(error) else ForgeError
-            raise kind(explain(error), status=error.status) from error
-        except requests.RequestException as error:
-            raise ForgeUnavailable(UNREACHABLE.format(error=type(error).__name__)) from error
+        async with self._slots:
+            try:
+                return await _in_thread(ask)
+            except GithubException as error:
+                kind = ForgeUnavailable if is_passing(error) else ForgeError
+                raise kind(explain(error), status=error.status) from error
+            except requests.RequestException as error:
+                raise ForgeUnavailable(UNREACHABLE.format(error=type(error).__name__)) from error
 
-    def close(self) -> None:
-        """Take no more calls; those that are under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+async def _in_thread(ask: Callable[[], T]) -> T:
+    """Run a blocking call in a daemon thread of its own: an executor's threads would be waited for at the end,
+    and one that sleeps until a rate limit is over would hold up a restart."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def tell(tell_it: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if outcome.done() else tell_it())
+
+    def work() -> None:
+        try:
+            result = ask()
+        except Exception as error:
+            raised = error
+            tell(lambda: outcome.set_exception(raised))
+        else:
+            tell(lambda: outcome.set_result(result))
+
+    threading.Thread(target=work, name="github", daemon=True).start()
+    return await outcome
 
 
 def is_passing(error: GithubException) -> bool:

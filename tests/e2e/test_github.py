@@ -242,3 +242,30 @@ async def test_failing_check_starts_a_run_three_times_at_most(make_scene: MakeSc
     seen = await scene.github.file(REPOSITORY, pull.head, "seen.txt") or ""
     assert "FAILURE number 3" in seen
     assert len(await scene.github.log(REPOSITORY, pull.head)) >= 5
+
+
+async def test_closed_pull_request_is_taken_up_beside_it(scene: Scene) -> None:
+    await scene.github.commit(REPOSITORY, {"feature.py": "a = 1\n"}, branch="feature")
+    closed = await scene.github.open_pull_request(REPOSITORY, "A feature", "It adds.", head="feature")
+    scene.github.close(REPOSITORY, closed.number)
+    scene.model.add("pick-it-up", Steps(bash("cat feature.py"), write("more.py", "b = 2\n"), stop("Picked up.")))
+    scene.ask("/claude pick-it-up", issue=closed.number)
+    report = await scene.concluded(closed.number)
+    assert f"Pull request #{closed.number} is closed" in report
+    (pull,) = [each for each in scene.github.pull_requests(REPOSITORY) if each.number != closed.number]
+    assert pull.head.startswith("heddle/")
+    assert await scene.github.file(REPOSITORY, pull.head, "feature.py") == "a = 1\n"
+    assert await scene.github.file(REPOSITORY, pull.head, "more.py") == "b = 2\n"
+    assert await scene.github.branch_sha(REPOSITORY, "feature") == closed.head_sha  # left as it was
+
+
+async def test_comment_on_a_pull_request_works_on_its_branch(scene: Scene) -> None:
+    await scene.github.commit(REPOSITORY, {"feature.py": "a = 1\n"}, branch="feature")
+    pull = await scene.github.open_pull_request(REPOSITORY, "A feature", "It adds.", head="feature")
+    scene.model.add("just-look", Steps(bash("cat feature.py"), stop("Looks fine.")))
+    scene.ask("@heddle just-look", issue=pull.number)
+    assert "**Done, nothing to change**" in await scene.concluded(pull.number)
+    (check,) = scene.checks(pull.head_sha)
+    assert (check.status, check.conclusion) == ("completed", "neutral")
+    assert await scene.github.branch_sha(REPOSITORY, "feature") == pull.head_sha
+    assert len(scene.github.pull_requests(REPOSITORY)) == 1

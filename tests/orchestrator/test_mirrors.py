@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,8 @@ async def github(tmp_path: Path) -> AsyncIterator[GitHubStandIn]:
 
 
 @pytest.fixture
-def threads() -> Iterator[Threads]:
-    pool = Threads()
-    yield pool
-    pool.close()
+def threads() -> Threads:
+    return Threads()
 
 
 def forge_of(github: GitHubStandIn, token: str, threads: Threads) -> GitHubForge:

@@ -42,10 +42,6 @@ class Hosting:
 
 @asynccontextmanager
 async def hosting(root: Path) -> AsyncIterator[Hosting]:
-    threads = Threads()
-    try:
-        async with GitHubStandIn(root=root) as github:
-            await github.create_repository(REPOSITORY, files={"tally.py": "total = 0\n"})
-            yield Hosting(github, threads)
-    finally:
-        threads.close()
+    async with GitHubStandIn(root=root) as github:
+        await github.create_repository(REPOSITORY, files={"tally.py": "total = 0\n"})
+        yield Hosting(github, Threads())

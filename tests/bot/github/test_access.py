@@ -29,10 +29,8 @@ def key() -> str:
 
 
 @pytest.fixture
-def threads() -> Iterator[Threads]:
-    made = Threads()
-    yield made
-    made.close()
+def threads() -> Threads:
+    return Threads()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -239,3 +240,23 @@ async def test_signing_in_waits_while_github_fails(there: Hosting) -> None:
     async with asyncio.timeout(60):
         account = await signed_in(there, GH_TOKEN=there.github.token)
     assert account.login == "ada"
+
+
+async def test_call_that_waits_does_not_hold_up_the_end() -> None:
+    """A process that has a call sleeping until a rate limit is over ends all the same."""
+    script = (
+        "import asyncio, time\n"
+        "from bot.github.threads import Threads\n"
+        "async def main():\n"
+        "    asyncio.ensure_future(Threads().run(lambda: time.sleep(600)))\n"
+        "    await asyncio.sleep(0.1)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
+    try:
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bot.github.client import GitHubClient
 from bot.github.forge import GitHubForge
 from bot.github.threads import Threads
 from orchestrator.forge import ForgeError
+from orchestrator.git import GitError, git
 from playground.github.server import GitHubStandIn
 
 REPOSITORY = "acme/tally"
@@ -33,10 +35,8 @@ def forge_with(github: GitHubStandIn, access: Access, threads: Threads) -> GitHu
 
 
 @pytest.fixture
-def threads() -> Iterator[Threads]:
-    made = Threads()
-    yield made
-    made.close()
+def threads() -> Threads:
+    return Threads()
 
 
 @pytest.fixture
@@ -130,3 +130,26 @@ async def test_github_that_is_away_is_a_refusal(github: GitHubStandIn, account: 
 async def test_repositories_are_listed(github: GitHubStandIn, account: Account) -> None:
     await github.create_repository("acme/second", files={"a": "a"})
     assert set(await account().repositories()) == {REPOSITORY, "acme/second"}
+
+
+async def test_tokens_asked_for_at_once_are_each_for_their_own_repository(
+    github: GitHubStandIn, app: AppAccess, threads: Threads
+) -> None:
+    """PyGithub's clients mix up the requests of threads that share one."""
+    names = [f"acme/private-{number}" for number in range(12)]
+    for name in names:
+        await github.create_repository(name, files={"a": "a"}, private=True)
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads do meet
+    try:
+        tokens = await asyncio.gather(*(app.token(name, GIT) for name in names))
+    finally:
+        sys.setswitchinterval(often)
+    assert len(set(tokens)) == len(names)
+    for name, token in zip(names, tokens, strict=True):
+        await git("ls-remote", f"{github.url}/{name}.git", url=github.url, token=token)
+        for other in names:
+            if other != name:
+                with pytest.raises(GitError):
+                    await git("ls-remote", f"{github.url}/{other}.git", url=github.url, token=token)
+                break
