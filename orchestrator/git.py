@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 TIMEOUT_SECONDS = 600.0
@@ -33,6 +35,7 @@ async def git(*arguments: str, cwd: Path | None = None, url: str = "", token: st
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -41,7 +44,9 @@ async def git(*arguments: str, cwd: Path | None = None, url: str = "", token: st
         raise GitError(f"git did not finish within {TIMEOUT_SECONDS:.0f} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            # All of it: a helper of git's that lives on holds the pipes, and waiting would not end before it does.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     if process.returncode != 0:
         raise GitError(errors[-OUTPUT_BYTES:].decode(errors="replace"))

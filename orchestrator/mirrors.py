@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.both import both
 from orchestrator.forge import Forge
 from orchestrator.git import GitError, git
 
@@ -78,7 +79,7 @@ class Mirrors:
         token = await self._forge.git_token(repository)
         try:
             async with self._locks[repository.lower()]:
-                head, _ = await asyncio.gather(
+                head, _ = await both(
                     git("ls-remote", "--symref", url, "HEAD", url=url, token=token),
                     git("fetch", "--prune", "--quiet", url, *_REFS, cwd=path, url=url, token=token),
                 )

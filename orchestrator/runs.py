@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
 from orchestrator import orders, problems, pull_request
+from orchestrator.both import both
 from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
 from orchestrator.durability import Underway, begin
@@ -30,9 +30,6 @@ from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
 OPENING = "Opening the pull request"
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -151,9 +148,9 @@ class Runs(DBOSConfiguredInstance):
     async def _prepare(self, run: Run) -> Problem | None:
         """Have a container that is ready to be started, or was started by an earlier attempt."""
         workspace = run.workspace
-        (mirror_path, sockets), (_, author) = await _both(
-            _both(self._mirrors.prepare(workspace.repository), self._gateway.open(_door(run))),
-            _both(
+        (mirror_path, sockets), (_, author) = await both(
+            both(self._mirrors.prepare(workspace.repository), self._gateway.open(_door(run))),
+            both(
                 self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
                 self._forge.identity(workspace.repository),
             ),
@@ -172,7 +169,7 @@ class Runs(DBOSConfiguredInstance):
         # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
         guess = workspace.base or await self._mirrors.last_default(workspace.repository)
         also = [workspace.start] if workspace.start else []
-        created, mirror = await _both(
+        created, mirror = await both(
             self._make_ready(run, spec, guess, author),
             self._mirrors.refresh(workspace.repository, also=also),
         )
@@ -374,16 +371,6 @@ class Runs(DBOSConfiguredInstance):
 def _door(run: Run) -> Door:
     workspace = run.workspace
     return Door(workspace_id=workspace.id, repository=workspace.repository, branch=workspace.branch)
-
-
-async def _both(first: Awaitable[S], second: Awaitable[T]) -> tuple[S, T]:
-    """The results of both, at once. When one fails the other is waited for as well: nothing may be created
-    by it after the run has been cleaned up."""
-    results = await asyncio.gather(first, second, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return cast(tuple[S, T], tuple(results))
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -38,7 +40,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 async def stop(process: asyncio.subprocess.Process) -> None:
     """Kill a process of ours, if it still lives, and wait for its end."""
     if process.returncode is None:
-        process.kill()
+        # With all that it has started: whoever of them lives on holds the pipes, and waiting would not end.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
@@ -68,6 +72,7 @@ class Git:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment(env),
+            start_new_session=True,
         )
         assert process.stdout is not None
         assert process.stderr is not None

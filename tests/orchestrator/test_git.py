@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -47,3 +48,26 @@ async def test_settings_of_the_environment_do_not_leak_in(
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "somebody else")
     listed = await git("config", "--list", cwd=tmp_path)
     assert "somebody else" not in listed
+
+
+async def test_cancelled_git_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
+    """git talks HTTP by a helper. One that lives on keeps the pipes open, and with them whoever waits for git."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        while await reader.read(1024):
+            pass
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        work = asyncio.create_task(git("ls-remote", f"http://127.0.0.1:{port}/a/b.git", cwd=tmp_path))
+        async with asyncio.timeout(30):
+            await asked.wait()
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            await gone.wait()
