@@ -248,7 +248,9 @@ async def test_closed_pull_request_is_taken_up_beside_it(scene: Scene) -> None:
     await scene.github.commit(REPOSITORY, {"feature.py": "a = 1\n"}, branch="feature")
     closed = await scene.github.open_pull_request(REPOSITORY, "A feature", "It adds.", head="feature")
     scene.github.close(REPOSITORY, closed.number)
-    scene.model.add("pick-it-up", Steps(bash("cat feature.py"), write("more.py", "b = 2\n"), stop("Picked up.")))
+    scene.model.add(
+        "pick-it-up", Steps(bash("cat feature.py"), write("more.py", "b = 2\n"), stop("Picked up."))
+    )
     scene.ask("/claude pick-it-up", issue=closed.number)
     report = await scene.concluded(closed.number)
     assert f"Pull request #{closed.number} is closed" in report
