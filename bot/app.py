@@ -51,6 +51,7 @@ from orchestrator.records import Records
 from orchestrator.redaction import Redactor
 from orchestrator.runs import RunOptions, Runs
 from web.account_link import START, AccountLink
+from web.code import Code
 from web.pages import Pages
 from web.server import Handler, Route, WebServer
 
@@ -116,6 +117,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         server = WebServer(host=settings.host, port=settings.port, health=engine.ping)
         stack.push_async_callback(server.close)
         pages = Pages(lambda: settings.public_url or server.address)
+        code = Code(pages)
 
         conversations = Conversations(database)
         records = Records(database)
@@ -178,14 +180,14 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             introduction=introduction,
             repositories=forge.repositories,
             subject=host.subject,
-            workspace_url=lambda workspace_id: pages.address(f"/code/{workspace_id}"),
+            workspace_url=code.address,
             server_url=settings.github_server_url,
             redact=redactor,
         )
         messages = Messages(conversations=conversations, platforms=platforms, handling=handling)
         stack.push_async_callback(messages.close)
 
-        routes: list[Route] = []
+        routes: list[Route] = [*pages.routes(), *code.routes()]
         if settings.account_links:
             assert settings.github_client_id is not None
             assert settings.github_client_secret is not None
@@ -198,7 +200,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
                 server_url=settings.github_server_url,
                 api_url=settings.github_api_url,
             )
-            routes += [*pages.routes(), *link.routes()]
+            routes += link.routes()
         if account is not None:
             routes.append(
                 Route("POST", WEBHOOK_PATH, _github_edge(settings, account, messages, conversations))
