@@ -63,13 +63,18 @@ class Backgrounds:
 
     async def _files(self, posts: Iterable[Post]) -> tuple[dict[str, bytes], dict[str, str]]:
         """The images of posts by name, and where Claude finds each, by its address."""
-        refs: dict[str, ImageRef] = {}
-        for post in posts:
-            for ref in image_addresses(post.body, post.html, self._server_url):
-                refs.setdefault(ref.address, ref)
-        images = await self._images.fetch(list(refs.values())) if refs else {}
+        refs = await asyncio.to_thread(_images_in, list(posts), self._server_url)
+        images = await self._images.fetch(refs) if refs else {}
         files = {image.name: image.content for image in images.values()}
         return files, {address: f"{ATTACHED}/{image.name}" for address, image in images.items()}
+
+
+def _images_in(posts: Sequence[Post], server_url: str) -> list[ImageRef]:
+    refs: dict[str, ImageRef] = {}
+    for post in posts:
+        for ref in image_addresses(post.body, post.html, server_url):
+            refs.setdefault(ref.address, ref)
+    return list(refs.values())
 
 
 async def _rendered(

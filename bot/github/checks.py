@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -85,11 +86,7 @@ class Checks:
         except ForgeError as error:
             log.warning("can't read checks", repository=repository, error=str(error))
             found = []
-        parts = [FAILED.format(sha=sha[:12])]
-        for name, output in found:
-            said = sanitized(output).strip()[-FAILURE_LENGTH:] or NO_OUTPUT
-            parts.append(f"**{first_line(sanitized(name), NAME_LENGTH)}**\n\n{fenced(said)}")
-        return "\n\n".join(parts)
+        return await asyncio.to_thread(_told, sha, found)
 
     async def _put(self, report: Report, head: str, shown: Check) -> None:
         if self._app_id is None:
@@ -113,6 +110,15 @@ class Checks:
             self._shown[key] = shown
             while len(self._shown) > REMEMBERED:
                 self._shown.popitem(last=False)
+
+
+def _told(sha: str, failures: Sequence[tuple[str, str]]) -> str:
+    """Names and outputs of failed checks, as markdown."""
+    parts = [FAILED.format(sha=sha[:12])]
+    for name, output in failures:
+        said = sanitized(output).strip()[-FAILURE_LENGTH:] or NO_OUTPUT
+        parts.append(f"**{first_line(sanitized(name), NAME_LENGTH)}**\n\n{fenced(said)}")
+    return "\n\n".join(parts)
 
 
 def _write(github: Github, report: Report, head: str, shown: Check) -> None:

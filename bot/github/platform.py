@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -92,16 +93,8 @@ class GitHub:
             if review is not None
             else float(message.data.get("at", message.received_at))
         )
-        match message.kind:
-            case MessageKind.SUBJECT:
-                task = issue_task(subject.title, subject.opening.body)
-            case _ if review is not None:
-                said = sanitized(review.post.body).strip()
-                edited = review.post.edited_at is not None and review.post.edited_at >= at
-                begun_by_line = number_in(message, "trigger") != review.post.id
-                task = review_task(f"{said}\n\n{text}" if begun_by_line and not edited else text, review, at)
-            case _:
-                task = text
+        # In a thread: what people write may be long, and cleaning it takes its time.
+        task = await asyncio.to_thread(_task, subject, message, text, review, at)
         instructed = _instructed(subject, message, review)
         task, background = await self._backgrounds.of_task(
             subject,
@@ -126,6 +119,21 @@ class GitHub:
 
     def channel(self, conversation: Conversation) -> str:
         return f"{PLATFORM}:{subject_of(conversation).repository.lower()}"
+
+
+def _task(subject: Subject, message: Message, text: str, review: Review | None, at: float) -> str:
+    """What Claude is to do: the issue's own text, a whole review, or what the comment says."""
+    if message.kind is MessageKind.SUBJECT:
+        return issue_task(subject.title, subject.opening.body)
+    if review is None:
+        return text
+    post = review.post
+    edited = post.edited_at is not None and post.edited_at >= at
+    if number_in(message, "trigger") == post.id or edited:
+        return review_task(text, review, at)
+    return review_task(
+        f"{sanitized(post.body).strip()}\n\n{text}", review, at
+    )  # a line comment gave the task
 
 
 def _review(subject: Subject, number: int) -> Review | None:
