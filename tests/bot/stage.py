@@ -25,6 +25,9 @@ from orchestrator.runs import Runs
 from orchestrator.workspaces import Run
 
 HOME, OTHER = "acme/tally", "acme/other"
+ISSUE = SubjectName(HOME, 3)
+PULL = SubjectName(HOME, 7)
+MISSING = SubjectName(HOME, 99)
 SECRET = "ghp_" + "s" * 36
 
 
@@ -287,3 +290,19 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     await migrate(database)
     yield Stage(database, folder)
     await database.close()
+
+
+def refuse(stage: Stage, author: str, verdict: Verdict = Verdict.REFUSED) -> None:
+    for repository in (HOME, OTHER):
+        stage.rights.verdicts[author, repository] = verdict
+
+
+async def of(stage: Stage, subject: SubjectName) -> Conversation:
+    """The conversation about an issue or a pull request."""
+    found = await stage._subject(subject)
+    assert found is not None
+    return found
+
+
+def tasks(stage: Stage) -> list[str]:
+    return [request.task for request in stage.runs.requests]

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from bot import wording
-from bot.commands import NOT_A_REPOSITORY, SubjectName
-from bot.conversations import Conversation, Message, MessageKind, MessageState
+from bot.commands import NOT_A_REPOSITORY
+from bot.conversations import Message, MessageKind, MessageState
 from bot.handling import AUTOMATIC_RUNS
 from bot.rights import Verdict
 from orchestrator.forge import ForgeError
-from tests.bot.stage import HOME, OTHER, SECRET, Introducing, Stage, staged
-
-ISSUE = SubjectName(HOME, 3)
-PULL = SubjectName(HOME, 7)
-MISSING = SubjectName(HOME, 99)
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path) as made:
-        made.subjects |= {ISSUE, PULL}
-        yield made
-
-
-def refuse(stage: Stage, author: str, verdict: Verdict = Verdict.REFUSED) -> None:
-    for repository in (HOME, OTHER):
-        stage.rights.verdicts[author, repository] = verdict
-
-
-async def of(stage: Stage, subject: SubjectName) -> Conversation:
-    """The conversation about an issue or a pull request."""
-    found = await stage._subject(subject)
-    assert found is not None
-    return found
-
-
-def tasks(stage: Stage) -> list[str]:
-    return [request.task for request in stage.runs.requests]
-
+from tests.bot.stage import (
+    HOME,
+    ISSUE,
+    MISSING,
+    OTHER,
+    PULL,
+    SECRET,
+    Introducing,
+    Stage,
+    of,
+    refuse,
+    tasks,
+)
 
 # Who may
 
