@@ -12,14 +12,15 @@ JOINER = "\N{WORD JOINER}"  # takes no room and breaks no line
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
 _CONTROL = re.compile(r"<([^<>\n]{1,3000})>|&(amp|lt|gt);")
 
+_ANGLE = r"(?:<|&lt;?|&#0{0,6}60;|&#x0{0,6}3c;)"
 _AT = r"(?:@|&#0{0,6}64;|&#x0{0,6}40;|&commat;)"
 _PING = re.compile(rf"(?i)({_AT})(?=[*_~`]{{0,8}}(?:channel|here|everyone))")
 # What Slack or a browser would follow is taken whole, so that nothing is put into the middle of an address.
 _SEQUENCE = re.compile(
-    r"(?i)(?P<angle><|&lt;?|&#0{0,6}60;|&#x0{0,6}3c;)"
+    rf"(?i)(?P<angle>{_ANGLE})"
     rf"(?=\\?(?:{_AT}|(?:!|&#0{{0,6}}33;|&#x0{{0,6}}21;|&excl;)(?!--|doctype\b|\[CDATA)"
     r"|(?:#|&#0{0,6}35;|&#x0{0,6}23;|&num;)[a-z0-9]))"
-    rf"|(?P<address>https?://[^\s<>]+)|{_PING.pattern[4:].replace('(', '(?P<at>', 1)}"
+    rf"|(?P<address>https?://(?:(?!{_ANGLE})[^\s<>])+)|{_PING.pattern[4:].replace('(', '(?P<at>', 1)}"
 )
 _BADGE = re.compile(r"\[!\[([^\[\]]{0,500})\]\([^()\s]{0,2000}\)\](?=\()")
 _IMAGE = re.compile(r"\\[\s\S]|!+\[(\](?=[(\[]))?")

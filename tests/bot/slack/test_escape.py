@@ -97,6 +97,7 @@ parts = st.sampled_from(
 
 @given(st.lists(parts, max_size=14).map("".join))
 @example("<!<@here")
+@example("https://x.org/&lt;!")
 @example("!![x](y)")
 @example("\\![x](y)")
 @example("@here`![a](b)`")
