@@ -16,6 +16,7 @@ from .inbox import Inbox
 from .journal import Journal
 from .processes import MARK, ended, kill_group, kill_marked
 from .run import Message, Run
+from .session import recording
 from .stop import Stop
 
 COMMAND = (
@@ -99,7 +100,7 @@ class Session:
                 *COMMAND,
                 *resume,
                 cwd=self._run.workspace / "repository",
-                env={**os.environ, MARK: self._run.run_id},
+                env={**recording(os.environ), MARK: self._run.run_id},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,

@@ -101,7 +101,7 @@ async def connect(git: Git, run: Run) -> None:
     sign_commits(await git.directory(), run.trailers)
 
 
-async def refresh(git: Git, run: Run) -> None:
+async def refresh(git: Git, run: Run, limit: float = FETCH_LIMIT) -> None:
     """Takes over what others did meanwhile, where that can't lose anything; the work in the repository stays.
 
     A remote that can't be reached now is no reason to fail: the push at the end deals with what is new there.
@@ -109,7 +109,7 @@ async def refresh(git: Git, run: Run) -> None:
     if await git.branch() != run.branch and await git.is_clean():
         await git.says("checkout", "--quiet", run.branch)
     before = await _theirs(git, run)
-    await git.run("fetch", "--quiet", "origin", limit=FETCH_LIMIT)
+    await git.run("fetch", "--quiet", "origin", limit=limit)
     if run.start:
         with contextlib.suppress(GitError):
             await _fetch_start(git, run)

@@ -6,6 +6,7 @@ import contextlib
 import time
 import traceback
 import uuid
+from pathlib import Path
 
 from . import clone
 from .claude import CONTINUE, Exit, Session
@@ -17,6 +18,7 @@ from .journal import Journal, Past, Phase, Reason
 from .preparation import Preparation, Prepared
 from .push import Pushed, push
 from .run import Message, Run
+from .session import known_session
 from .stop import Stop
 from .work import save
 
@@ -99,7 +101,7 @@ class Driver:
     async def _claude(self) -> None:
         self._enter(Phase.CLAUDE)
         deadline = time.monotonic() + self._run.time_limit
-        resume = self._past.session_id or self._run.resume
+        resume = self._past.session_id or known_session(self._run, Path.home())
         first, delivered = self._run.task, self._past.delivered
         if self._past.session_id and first.id in delivered:
             first = Message(str(uuid.uuid4()), CONTINUE)

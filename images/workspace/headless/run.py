@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,23 @@ class Run:
     task: Message
     start: str | None = None
     untrusted: bool = False
+    volume: Path | None = None
 
     @property
     def workspace(self) -> Path:
-        """The volume: the run's folder is `<workspace>/runs/<run id>`."""
-        return self.folder.parent.parent
+        """The volume: unless it is named, the run's folder is `<workspace>/runs/<run id>`."""
+        return self.volume or self.folder.parent.parent
 
     @classmethod
     def read(cls, folder: Path) -> Run:
         """Raises OSError, ValueError or KeyError when the folder is not what Heddle writes."""
         order = json.loads((folder / "run.json").read_bytes())
         text = (folder / "task.md").read_bytes().decode("utf-8", "replace")
+        return cls.ordered(order, folder, Message(str(order["message_id"]), text))
+
+    @classmethod
+    def ordered(cls, order: Mapping[str, Any], folder: Path, task: Message) -> Run:
+        """Raises ValueError, KeyError or TypeError when `order` is not what Heddle writes."""
         return cls(
             folder=folder,
             run_id=str(order["run_id"]),
@@ -64,7 +72,7 @@ class Run:
             time_limit=float(order["time_limit"]),
             author=Author(str(order["author"]["name"]), str(order["author"]["email"])),
             trailers=tuple(str(trailer) for trailer in order["trailers"]),
-            task=Message(str(order["message_id"]), text),
+            task=task,
             start=str(order["start"]) if order.get("start") else None,
             untrusted=bool(order.get("untrusted")),
         )

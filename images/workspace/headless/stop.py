@@ -29,6 +29,10 @@ class Stop:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._ask, said)
 
+    def ask(self) -> None:
+        """As a signal would."""
+        self._event.set()
+
     def _ask(self, said: Callable[[], None]) -> None:
         if not self._event.is_set():
             self._event.set()
