@@ -9,6 +9,7 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_BYTES = 25 * 1024 * 1024  # what the largest platform sends at most
+CLOSING_SECONDS = 3.0  # that requests under way get when the server stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class WebServer:
         application.router.add_get("/healthz", self._healthz)
         for route in routes:
             application.router.add_route(route.method, route.path, route.handler)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSING_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
         self._host, self._port = self._runner.addresses[0][:2]

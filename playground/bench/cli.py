@@ -1,4 +1,4 @@
-"""The bench's commands. So far there is one: `run`."""
+"""The bench's commands: `run` times whole tasks, `terminal` the way of a key and of output."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,14 @@ from playground.bench.command import CommandFailed
 from playground.bench.floor import Floor
 from playground.bench.result import Result
 from playground.bench.task import TaskFailed, Tasks, script
+from playground.bench.terminal import measure
+from playground.bench.terminal_client import TerminalFailed
+from playground.bench.terminal_result import TerminalResult
 from playground.heddle import HeddleFailed
 from playground.town import REPOSITORY, Town
 
 IMAGE = "heddle-workspace:latest"
+DOCKER_HOST = "unix:///var/run/docker.sock"
 INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -39,26 +44,42 @@ def run_tasks(
 ) -> None:
     """Time tasks from delivery to pull request, and the floor in turn with them."""
     with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
-        raise typer.Exit(asyncio.run(_run(Path(folder), times, json_file)))
+        raise typer.Exit(asyncio.run(_shown(_measured(Path(folder), times), json_file)))
 
 
-async def _run(folder: Path, times: int, json_file: Path | None) -> int:
+@app.command("terminal")
+def run_terminals(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every measurement here as well.")
+    ] = None,
+) -> None:
+    """Time terminals through Heddle and directly, in turn. Exits with 1 when a figure is over its limit."""
+    host = os.environ.get("DOCKER_HOST", DOCKER_HOST)
+    with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
+        # Its own folder has a mode that keeps the container's user out of what is mounted from it.
+        work = measure(
+            Path(folder), image=IMAGE, docker_host=host, say=lambda text: typer.echo(text, err=True)
+        )
+        raise typer.Exit(asyncio.run(_shown(work, json_file)))
+
+
+async def _shown(work: Coroutine[None, None, Result | TerminalResult], json_file: Path | None) -> int:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     try:
-        result = await _measured(folder, times)
+        result = await work
     except asyncio.CancelledError:  # everything is removed by now
         return INTERRUPTED
-    except (CommandFailed, HeddleFailed, TaskFailed, TimeoutError) as error:
+    except (CommandFailed, HeddleFailed, TaskFailed, TerminalFailed, TimeoutError, OSError) as error:
         typer.echo(f"The bench can't go on: {error}", err=True)
         return 1
     typer.echo("\n".join(result.lines()))
     if json_file is not None:
         await asyncio.to_thread(json_file.write_text, json.dumps(result.data(), indent=2) + "\n")
-    return 0
+    return 0 if not isinstance(result, TerminalResult) or result.holds else 1
 
 
 async def _measured(folder: Path, times: int) -> Result:
