@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What a machine always has, so that a test decides about the rest of its PATH.
-ORDINARY = "awk basename bash cat cut date dirname env grep head id mkdir"
-ORDINARY += " readlink rm sed seq setsid sh sha256sum sleep tail timeout touch tr"
+ORDINARY = "awk basename bash cat cut date dirname env flock grep head id mkdir mv"
+ORDINARY += " readlink rm sed seq setsid sh sha256sum sleep tail tar timeout touch tr"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Machine:
 
     def library(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
         sources = "".join(
-            f". scripts/lib/{name}.sh; " for name in ("steps", "packages", "python", "engine", "base")
+            f". scripts/lib/{name}.sh; "
+            for name in ("steps", "packages", "python", "engine", "base", "assets")
         )
         return self.bash(sources + script, **environment)
 
@@ -185,6 +186,72 @@ def test_requirements_are_installed_once_and_again_after_a_change(machine: Machi
     assert len(calls.read_text().splitlines()) == 4
 
 
+@pytest.fixture
+def packed(machine: Machine) -> Machine:
+    """A machine whose Docker answers with packages, when it is given a lock file."""
+    (machine.checkout / "web").mkdir()
+    for name in ("package.json", "package-lock.json"):
+        (machine.checkout / "web" / name).write_text("one\n")
+    (machine.checkout / "packages/@xterm").mkdir(parents=True)
+    (machine.checkout / "packages/@xterm/xterm.mjs").write_text("export {}\n")
+    machine.add("docker", "echo run >>calls; tar -t >given; tar -C packages -cf - .")
+    return machine
+
+
+def test_browser_packages_are_fetched_once_and_again_after_a_change(packed: Machine) -> None:
+    assert re.fullmatch(r"✓ Browser packages \d+\.\d s\n", packed.library("ensure_assets").stderr)
+    assert (packed.checkout / "given").read_text().split() == ["package.json", "package-lock.json"]
+    folder = packed.checkout / "web/node_modules"
+    assert (folder / "@xterm/xterm.mjs").read_text() == "export {}\n"
+    again = packed.library("ensure_assets")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    (folder / "left-over").touch()
+    (packed.checkout / "web/package-lock.json").write_text("two\n")
+    assert packed.library("ensure_assets").stderr.startswith("✓ Browser packages")
+    assert (packed.checkout / "calls").read_text().split() == ["run", "run"]
+    assert not (folder / "left-over").exists()
+
+
+def test_browser_packages_that_cannot_be_fetched_leave_the_old_ones(packed: Machine) -> None:
+    packed.library("ensure_assets")
+    (packed.checkout / "web/package-lock.json").write_text("two\n")
+    packed.add("docker", "echo npm: no way to the registry >&2; exit 1")
+    done = packed.library("ensure_assets; echo went on")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "✗ Browser packages" in done.stderr
+    assert "no way to the registry" in done.stderr
+    assert (packed.checkout / "web/node_modules/@xterm/xterm.mjs").exists()
+    packed.add("docker", "cat >given; echo half of")
+    assert packed.library("ensure_assets").returncode == 1
+    assert (packed.checkout / "web/node_modules/@xterm/xterm.mjs").exists()
+
+
+@pytest.mark.parametrize("name", ["run", "test", "bench"])
+def test_browser_packages_come_after_the_image_that_fetches_them(name: str) -> None:
+    lines = (ROOT / "scripts" / name).read_text().splitlines()
+    assert lines.index('"$root/scripts/image"') < lines.index("ensure_assets")
+
+
+@pytest.mark.e2e
+def test_the_workspace_image_fetches_the_browser_packages(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "scripts", checkout / "scripts")
+    (checkout / "web").mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "web" / name, checkout / "web" / name)
+    script = ". scripts/lib/steps.sh; . scripts/lib/assets.sh; ensure_assets"
+    done = subprocess.run(
+        ("bash", "-c", script), cwd=checkout, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    folder = checkout / "web/node_modules"
+    for name in json.loads((ROOT / "web/package.json").read_text())["dependencies"]:
+        package = json.loads((folder / name / "package.json").read_text())
+        assert (folder / name / package["module"]).stat().st_size > 1000
+    assert folder.stat().st_uid == checkout.stat().st_uid
+    assert not (checkout / "web/node_modules.new").exists()
+
+
 @pytest.mark.e2e
 def test_a_second_image_script_builds_nothing() -> None:
     subprocess.run((ROOT / "scripts/image",), check=True, capture_output=True, timeout=290)
@@ -216,9 +283,10 @@ def test_development_runs_on_the_versions_that_run() -> None:
     assert runtime.items() <= development.items()
 
 
-def test_locked_claude_code_names_no_address() -> None:
-    text = (ROOT / "images/workspace/package-lock.json").read_text()
-    wanted = json.loads((ROOT / "images/workspace/package.json").read_text())["dependencies"]
+@pytest.mark.parametrize("folder", ["images/workspace", "web"])
+def test_locked_packages_name_no_address(folder: str) -> None:
+    text = (ROOT / folder / "package-lock.json").read_text()
+    wanted = json.loads((ROOT / folder / "package.json").read_text())["dependencies"]
     assert "://" not in text
     locked = json.loads(text)["packages"]
     for name, version in wanted.items():
