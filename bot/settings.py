@@ -46,6 +46,14 @@ class Settings(BaseSettings):
         "checks that events over HTTP come from Slack; needed where there is no SLACK_APP_TOKEN",
         "your Slack app's page, Basic Information, Signing Secret",
     )
+    slack_client_id: str | None = _setting(
+        "lets people sign in with Slack to open workspaces",
+        "your Slack app's page, Basic Information, App Credentials, Client ID",
+    )
+    slack_client_secret: SecretStr | None = _setting(
+        "lets people sign in with Slack to open workspaces",
+        "your Slack app's page, Basic Information, App Credentials, Client Secret",
+    )
     slack_api_url: Annotated[str, Field(pattern=URL)] = _setting(
         "where Slack's Web API answers", "leave it out for slack.com", "https://slack.com/api/"
     )
@@ -66,10 +74,12 @@ class Settings(BaseSettings):
         "any long random text, the same in the App's (or the repository's) webhook settings",
     )
     github_client_id: str | None = _setting(
-        "lets people link their GitHub account", "the GitHub App's settings page, Client ID"
+        "lets people sign in with GitHub to open workspaces, and link their GitHub account",
+        "the GitHub App's settings page, Client ID",
     )
     github_client_secret: SecretStr | None = _setting(
-        "lets people link their GitHub account", "the GitHub App's settings page, Client secrets"
+        "lets people sign in with GitHub to open workspaces, and link their GitHub account",
+        "the GitHub App's settings page, Client secrets",
     )
     github_api_url: Annotated[str, Field(pattern=URL)] = _setting(
         "where GitHub's REST API answers", "leave it out for github.com", "https://api.github.com"
@@ -150,6 +160,9 @@ class Settings(BaseSettings):
     heddle_max_runs: Annotated[int, Field(ge=1, le=1000)] = _setting(
         "how many runs may work at once", "a number; each can use HEDDLE_MEMORY", 8
     )
+    heddle_max_open: Annotated[int, Field(ge=1, le=1000)] = _setting(
+        "how many workspaces may be open in browsers at once", "a number; each can use HEDDLE_MEMORY", 20
+    )
     heddle_run_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = _setting(
         "after how many minutes a run is ended", "a number", 60
     )
@@ -208,8 +221,13 @@ class Settings(BaseSettings):
     def _whole(self) -> Self:
         if self.slack_bot_token and not (self.slack_app_token or self.slack_signing_secret):
             raise ValueError(_missing("slack_app_token", "SLACK_BOT_TOKEN is set"))
-        if (self.slack_app_token or self.slack_signing_secret) and not self.slack_bot_token:
+        others = (self.slack_app_token, self.slack_signing_secret, self.slack_client_id)
+        if any(others) and not self.slack_bot_token:
             raise ValueError(_missing("slack_bot_token", "another SLACK_ variable is set"))
+        if self.slack_client_id and not self.slack_client_secret:
+            raise ValueError(_missing("slack_client_secret", "SLACK_CLIENT_ID is set"))
+        if self.slack_client_secret and not self.slack_client_id:
+            raise ValueError(_missing("slack_client_id", "SLACK_CLIENT_SECRET is set"))
         if self.github_app_id and not self.github_app_private_key:
             raise ValueError(_missing("github_app_private_key", "GITHUB_APP_ID is set"))
         if self.github_app_private_key and not self.github_app_id:
@@ -251,6 +269,13 @@ class Settings(BaseSettings):
     def account_links(self) -> bool:
         """Whether people can link their GitHub account."""
         return self.github_client_id is not None and self.github_client_secret is not None
+
+    @property
+    def sign_ins(self) -> frozenset[str]:
+        """The platforms that people can sign in with: `slack`, `github`, both or neither."""
+        slack = self.slack and self.slack_client_id is not None and self.slack_client_secret is not None
+        names = {"slack": slack, "github": self.account_links}
+        return frozenset(name for name, there in names.items() if there)
 
     @property
     def database(self) -> str:

@@ -30,7 +30,8 @@ class Town:
 
     folder: for all files, best a new one. script: what the model does; None for the demo's tasks. real_model:
     settings of a real model, instead. slack_port, github_port: 0 takes any free one. app: Heddle is a GitHub App;
-    otherwise it has one account's token. settings: more of Heddle's.
+    otherwise it has one account's token. sign_in: whether people can sign in to Heddle's pages by Slack and, where it is an
+    App, by GitHub; otherwise only links let them in. settings: more of Heddle's.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Town:
         http_events: bool = False,
         enforce_limits: bool = False,
         app: bool = True,
+        sign_in: bool = True,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -58,6 +60,7 @@ class Town:
         self._slack_port = slack_port
         self._enforce_limits = enforce_limits
         self._app = app
+        self._sign_in = sign_in
         self._app_key = ""
         self._slack: SlackStandIn | None = None
         self.heddle: HeddleProcess | None = None
@@ -108,15 +111,23 @@ class Town:
             slack["SLACK_SIGNING_SECRET"] = self.slack.signing_secret
         else:
             slack["SLACK_APP_TOKEN"] = self.slack.app_token
+        if self._sign_in:
+            slack |= {
+                "SLACK_CLIENT_ID": self.slack.client_id,
+                "SLACK_CLIENT_SECRET": self.slack.client_secret,
+            }
         model = self._real_model or {"ANTHROPIC_API_KEY": API_KEY, "ANTHROPIC_BASE_URL": self.model.url}
         github = {"GH_TOKEN": self.github.token}
         if self._app:
             github = {
                 "GITHUB_APP_ID": str(self.github.app_id),
                 "GITHUB_APP_PRIVATE_KEY": self._app_key,
-                "GITHUB_CLIENT_ID": self.github.collaboration.client_id,
-                "GITHUB_CLIENT_SECRET": self.github.collaboration.client_secret,
             }
+            if self._sign_in:
+                github |= {
+                    "GITHUB_CLIENT_ID": self.github.collaboration.client_id,
+                    "GITHUB_CLIENT_SECRET": self.github.collaboration.client_secret,
+                }
         return {
             **slack,
             **github,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import json
 import re
@@ -16,8 +14,9 @@ import aiohttp
 import structlog
 from aiohttp import web
 from cryptography.fernet import Fernet, InvalidToken
-from yarl import URL
 
+from web.github_account import Account as Account
+from web.github_account import GitHubAccounts, GitHubRefusedError
 from web.pages import HEADERS, Pages
 from web.server import Route
 
@@ -28,17 +27,8 @@ LINKED = f"{START}/linked"
 
 COOKIE = "heddle_link"
 SECONDS = 600  # from the first click to the last one
-TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account on GitHub. `login` can be changed there, `id` can't."""
-
-    id: int
-    login: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +99,6 @@ class _Stage(StrEnum):
     LINKED = "linked"
 
 
-class _RefusedError(Exception):
-    """GitHub gives no token; the text is its name for the reason."""
-
-
 class AccountLink:
     """The pages from a ticket to a linked account.
 
@@ -134,11 +120,13 @@ class AccountLink:
     ) -> None:
         self._pages = pages
         self._tickets = tickets
-        self._session = session
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._server_url = server_url.rstrip("/")
-        self._api_url = api_url.rstrip("/")
+        self._accounts = GitHubAccounts(
+            session=session,
+            client_id=client_id,
+            client_secret=client_secret,
+            server_url=server_url,
+            api_url=api_url,
+        )
         self._fernet = Fernet(Fernet.generate_key())
 
     def routes(self) -> list[Route]:
@@ -159,16 +147,8 @@ class AccountLink:
         if not ticket or await self._tickets.claim(ticket) is None:
             return self._problem(VOID)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        query = {
-            "client_id": self._client_id,
-            "redirect_uri": self._pages.address(CALLBACK),
-            "state": state,
-            "code_challenge": _challenge(verifier),
-            "code_challenge_method": "S256",
-            "prompt": "select_account",  # nobody with two accounts should link the wrong one unasked
-        }
-        where = URL(f"{self._server_url}/login/oauth/authorize").with_query(query)
-        return self._go(str(where), _Stage.ASKED, ticket=ticket, state=state, verifier=verifier)
+        where = self._accounts.authorize(self._pages.address(CALLBACK), state=state, verifier=verifier)
+        return self._go(where, _Stage.ASKED, ticket=ticket, state=state, verifier=verifier)
 
     async def _callback(self, request: web.Request) -> web.Response:
         error = request.query.get("error", "")
@@ -179,10 +159,11 @@ class AccountLink:
             return self._problem(STRANGER)
         try:
             if error:
-                raise _RefusedError(error)
-            token = await self._token(request.query.get("code", ""), asked["verifier"])
-            account = await self._account(token)
-        except _RefusedError as refused:
+                raise GitHubRefusedError(error)
+            account = await self._accounts.account(
+                request.query.get("code", ""), verifier=asked["verifier"], back=self._pages.address(CALLBACK)
+            )
+        except GitHubRefusedError as refused:
             name = str(refused) if _ERROR_NAME.fullmatch(str(refused)) else "error"
             log.warning("GitHub signs nobody in", error=name)
             return self._problem(REFUSED, error=name)
@@ -227,47 +208,6 @@ class AccountLink:
             return self._problem(STRANGER)
         return self._pages.show("linked.html", login=linked["login"], name=linked["name"])
 
-    async def _token(self, code: str, verifier: str) -> str:
-        """Trade the code for a token. Raises _RefusedError, ClientError, TimeoutError, ValueError."""
-        form = {
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-            "code": code,
-            "redirect_uri": self._pages.address(CALLBACK),
-            "code_verifier": verifier,
-        }
-        async with self._session.post(
-            f"{self._server_url}/login/oauth/access_token",
-            data=form,
-            headers={"Accept": "application/json"},
-            allow_redirects=False,
-            timeout=TIMEOUT,
-            raise_for_status=True,
-        ) as answer:
-            said = await answer.json(content_type=None)
-        if isinstance(said, dict) and "error" in said:
-            raise _RefusedError(str(said["error"]))
-        if not isinstance(said, dict) or not isinstance(said.get("access_token"), str):
-            raise ValueError("GitHub gave no token")
-        token: str = said["access_token"]
-        return token
-
-    async def _account(self, token: str) -> Account:
-        """Whose token it is. Raises ClientError, TimeoutError, ValueError."""
-        async with self._session.get(
-            f"{self._api_url}/user",
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"},
-            allow_redirects=False,
-            timeout=TIMEOUT,
-            raise_for_status=True,
-        ) as answer:
-            said = await answer.json(content_type=None)
-        if isinstance(said, dict):
-            match said.get("id"), said.get("login"):
-                case int(number), str(login):
-                    return Account(number, login)
-        raise ValueError("GitHub named no account")
-
     def _go(self, where: str, stage: _Stage, **values: str) -> web.Response:
         """Send the browser on, with what the next step needs to know sealed in its cookie."""
         response = web.Response(status=303, headers={**HEADERS, "Location": where})
@@ -294,12 +234,6 @@ class AccountLink:
     def _problem(self, problem: Problem, **values: str) -> web.Response:
         text = problem.text.format(**values)
         return self._pages.show("problem.html", status=problem.status, title=problem.title, text=text)
-
-
-def _challenge(verifier: str) -> str:
-    """The S256 challenge of RFC 7636."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _same(expected: str, given: object) -> bool:

@@ -18,6 +18,7 @@ from bot.conversations import Incoming
 from bot.slack.deliveries import read
 
 EVENTS_PATH = "/slack/events"
+URL_VERIFICATION = "url_verification"
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,10 @@ class SlackEdge:
             logger=_bolt_logger(),
             signing_secret=signing_secret,
             request_verification_enabled=signing_secret is not None,
+            # Before Bolt asks who the app is in a team: with SLACK_CLIENT_ID in the environment it would look for an
+            # installation by OAuth, which there is none of.
+            before_authorize=self._store,
         )
-        self._app.use(self._store)
         self._socket: AsyncSocketModeHandler | None = None
 
     async def connect(self, app_token: str) -> None:
@@ -72,7 +75,11 @@ class SlackEdge:
             headers={name: values[0] for name, values in answer.headers.items() if name != "content-length"},
         )
 
-    async def _store(self, body: Mapping[str, Any]) -> BoltResponse:
+    async def _store(
+        self, body: Mapping[str, Any], next: Callable[[], Awaitable[BoltResponse]]
+    ) -> BoltResponse:
+        if body.get("type") == URL_VERIFICATION:  # Bolt has the answer
+            return await next()
         incoming = read(body, self._bot_user_id)
         if incoming is not None:
             await self._receive(incoming)

@@ -63,6 +63,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "conversations.replies": Method(conversations.replies),
         "conversations.history": Method(conversations.history),
         "conversations.info": Method(conversations.info),
+        "conversations.members": Method(conversations.members),
         "conversations.open": Method(conversations.open_direct),
         "conversations.list": Method(conversations.list_all),
         "users.info": Method(directory.user_info, "users:read"),

@@ -14,6 +14,7 @@ from playground.slack.shapes import JsonObject, JsonValue
 
 REPLIES = 1000
 HISTORY = 100
+MEMBERS = 100
 MOST = 999
 _TYPES = {
     "public_channel": (ChannelKind.CHANNEL, "channels:read"),
@@ -44,6 +45,18 @@ def history(call: Call) -> JsonObject:
 
 def info(call: Call) -> JsonObject:
     return {"channel": channel_answer(call.described_channel(), call.bot)}
+
+
+def members(call: Call) -> JsonObject:
+    """Who is in a channel, a page at a time."""
+    channel = call.described_channel()
+    limit = call.args.number("limit", MEMBERS, MOST)
+    everybody = sorted(channel.members)
+    start = _cursor_place(call.args.text("cursor"), len(everybody))
+    rest = len(everybody) > start + limit
+    cursor = base64.b64encode(f"place:{start + limit}".encode()).decode() if rest else ""
+    page: list[JsonValue] = [*everybody[start : start + limit]]
+    return {"members": page, "response_metadata": {"next_cursor": cursor}}
 
 
 def open_direct(call: Call) -> JsonObject:
@@ -118,6 +131,16 @@ def _page(call: Call, messages: list[Message], default: int, *, newest_first: bo
         cursor = base64.b64encode(f"next_ts:{rest[0].ts}".encode()).decode()
         answer["response_metadata"] = {"next_cursor": cursor}
     return answer
+
+
+def _cursor_place(cursor: str, most: int) -> int:
+    try:
+        place = int(base64.b64decode(cursor, validate=True).decode().removeprefix("place:")) if cursor else 0
+    except (binascii.Error, ValueError):
+        raise ApiError("invalid_cursor") from None
+    if not 0 <= place <= most:
+        raise ApiError("invalid_cursor")
+    return place
 
 
 def _cursor_ts(cursor: str) -> float:

@@ -26,6 +26,7 @@ from playground.slack.deliveries import (
 from playground.slack.events import ALL_SUBSCRIPTIONS
 from playground.slack.faults import Fault
 from playground.slack.limits import RateLimiter
+from playground.slack.openid import KEYS, OpenId
 from playground.slack.page import Notice, Page
 from playground.slack.posting import Draft, Posting
 from playground.slack.records import Channel, File, Message, Person
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 TEAM_NAME = "Weavers"
 CLOSING = 1.0  # seconds that requests under way get when the server closes
-FOR_APP = ("/api/", "/upload/", "/actions/", "/files-pri/", PATH)
+FOR_APP = ("/api/", "/upload/", "/actions/", "/files-pri/", PATH, KEYS)
 LONGEST_LINE = 64 * 2**10  # Slack's clients put whole comments into a query
 
 
@@ -62,6 +63,8 @@ class SlackStandIn:
         bot_token: str = "xoxb-stand-in-bot",
         app_token: str = "xapp-stand-in-app",
         signing_secret: str = "stand-in-signing-secret",
+        client_id: str = "1000000001.2000000002",
+        client_secret: str = "stand-in-client-secret",
         events_url: str | None = None,
         enforce_limits: bool = False,
         retry_schedule: Sequence[float] = RETRY_SCHEDULE,
@@ -76,6 +79,8 @@ class SlackStandIn:
         self.bot_token = bot_token
         self.app_token = app_token
         self.signing_secret = signing_secret
+        self.client_id = client_id
+        self.client_secret = client_secret
         self._address = (host, port)
         self._hosts = tuple(hosts)
         self._changes = Changes()
@@ -92,6 +97,16 @@ class SlackStandIn:
         keys = Keys(bot_token, app_token, scopes)
         self._api = Api(self._posting, self._sockets, self._changes, keys, limiter)
         self._page = Page(self._posting, self._deliveries, self._changes, cast.person, Notice(notice, links))
+        self._openid = OpenId(
+            team_state,
+            self._changes,
+            cast.bot,
+            client_id=client_id,
+            client_secret=client_secret,
+            faults=self._api.faults,
+            calls=self._api.calls,
+            hosts=lambda: self._page.hosts,
+        )
         self._runner: web.AppRunner | None = None
         self._down = False
         self._refusing = False
@@ -100,6 +115,7 @@ class SlackStandIn:
         app = web.Application(client_max_size=MOST_BYTES + 2**20, middlewares=[self._gate])
         app.add_routes(
             [
+                *self._openid.routes(),
                 web.route("*", "/api/{method}", self._api.handle),
                 web.post("/upload/v1/{file_id}/{secret}", self._api.receive_upload),
                 web.get("/files-pri/{file_id}/{name}", self._private_file),

@@ -28,6 +28,19 @@ def test_whole_settings_serve() -> None:
     load(WHOLE).require_serving()
 
 
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({}, set()),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, {"slack"}),
+        ({"GITHUB_CLIENT_ID": "Iv1", "GITHUB_CLIENT_SECRET": "s"}, {"github"}),
+        ({"GITHUB_CLIENT_ID": "Iv1"}, set()),
+    ],
+)
+def test_platforms_that_people_can_sign_in_with(more: dict[str, str], names: set[str]) -> None:
+    assert load(WHOLE | more).sign_ins == names
+
+
 def test_empty_variable_is_not_set() -> None:
     assert load({"SLACK_BOT_TOKEN": "", "PORT": ""}).slack is False
 
@@ -44,6 +57,9 @@ def test_only_the_given_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> 
         ({"SLACK_BOT_TOKEN": "xapp-swapped", "SLACK_APP_TOKEN": "xapp-1"}, "SLACK_BOT_TOKEN"),
         ({"SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_APP_TOKEN"),
         ({"SLACK_APP_TOKEN": "xapp-1"}, "SLACK_BOT_TOKEN"),
+        (SLACK | {"SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET"),
+        (SLACK | {"SLACK_CLIENT_SECRET": "s"}, "SLACK_CLIENT_ID"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"}, "SLACK_BOT_TOKEN"),
         ({"PORT": "99999"}, "PORT"),
         ({"GITHUB_SERVER_URL": "github.com"}, "GITHUB_SERVER_URL"),
         ({"GITHUB_APP_ID": "12"}, "GITHUB_APP_PRIVATE_KEY"),

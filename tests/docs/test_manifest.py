@@ -20,6 +20,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "chat_postMessage": ("chat:write",),
     "chat_update": ("chat:write",),
     "conversations_info": tuple(f"{kind}:read" for kind in CONVERSATIONS),
+    "conversations_members": tuple(f"{kind}:read" for kind in CONVERSATIONS),
     "conversations_replies": tuple(f"{kind}:history" for kind in CONVERSATIONS),
     "files_upload_v2": ("files:write",),
     "reactions_add": ("reactions:write",),
@@ -53,6 +54,13 @@ def test_scopes_are_those_of_methods_and_events(manifest: dict[str, Any]) -> Non
     wanted = {scope for method in called() for scope in METHODS[method]} | set(EVENTS.values())
     scopes = manifest["oauth_config"]["scopes"]["bot"]
     assert sorted(scopes) == sorted(wanted)
+
+
+def test_people_sign_in_with_no_more_than_who_they_are(manifest: dict[str, Any]) -> None:
+    assert manifest["oauth_config"]["scopes"]["user"] == ["openid", "profile"]
+    (back,) = manifest["oauth_config"]["redirect_urls"]
+    assert back.startswith("https://")
+    assert back.endswith("/sign-in/slack/callback")
 
 
 def test_events_are_those_that_are_read(manifest: dict[str, Any]) -> None:

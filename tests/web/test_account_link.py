@@ -246,7 +246,7 @@ async def test_public_address_decides_over_the_one_that_was_asked(heddle: Heddle
     back = URL(shown.headers["Location"]).query["redirect_uri"]
     assert back == "https://example.org/heddle/link/github/callback"
     assert heddle.link.address("t") == "https://example.org/heddle/link/github?ticket=t"
-    is_page(await heddle.browser.get(link.partition("?")[0]), 410, 'href="/heddle/static/pages.css"')
+    is_page(await heddle.browser.get(link.partition("?")[0]), 410, 'href="/heddle/static/')
 
 
 async def test_used_ticket_is_told_and_changes_nothing(heddle: Heddle) -> None:
@@ -409,7 +409,7 @@ async def test_wrong_secret_is_named(heddle: Heddle) -> None:
 
 async def test_github_that_is_away_is_told(heddle: Heddle) -> None:
     back = await heddle.callback(heddle.browser)
-    heddle.link._server_url = "http://127.0.0.1:9"  # nothing listens there
+    heddle.link._accounts._server_url = "http://127.0.0.1:9"  # nothing listens there
     is_page(await heddle.browser.get(back), 502, "Open the link in Slack again")
 
 

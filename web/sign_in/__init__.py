@@ -1,0 +1,1 @@
+"""Signing in: by Slack, by GitHub, or by a link that is good once."""
