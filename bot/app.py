@@ -14,6 +14,8 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.accounts import Accounts
+from bot.admission import ConversationAdmission
+from bot.answers import Answers
 from bot.conversations import Conversations
 from bot.github.access import GIT, Access, Account, AppAccess
 from bot.github.client import GitHubClient
@@ -28,32 +30,41 @@ from bot.github.sign_in import sign_in as sign_in_to_github
 from bot.github.threads import Threads
 from bot.handling import Handling
 from bot.messages import Messages
+from bot.openings import OpeningReports
 from bot.platform import Platform
 from bot.post_records import PostRecords
 from bot.reports import Reports
 from bot.rights import Introduction
 from bot.schema import migrate
 from bot.settings import Settings, SettingsError
+from bot.site import EntryLinks, build_site
 from bot.slack.edge import EVENTS_PATH, SlackEdge
 from bot.slack.introduction import LinkingTickets, SlackIntroduction
+from bot.slack.members import SlackMembers
 from bot.slack.platform import Slack
 from bot.slack.private import PrivateNotes
-from bot.slack.sign_in import client_for, connect
+from bot.slack.sign_in import Bot, client_for, connect
 from bot.slack.sign_in import sign_in as sign_in_to_slack
 from bot.starting import Starting
+from bot.workspaces import Workspaces
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
 from orchestrator.durability import Durability, Underway
 from orchestrator.gateway.credentials import CredentialKind, ModelCredential
 from orchestrator.gateway.server import Gateway
+from orchestrator.interactive.interactive import Interactive, InteractiveOptions
+from orchestrator.interactive.openings import Openings
+from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirrors
+from orchestrator.publishing import BranchPublisher
 from orchestrator.records import Records
 from orchestrator.redaction import Redactor
 from orchestrator.runs import RunOptions, Runs
 from web.account_link import START, AccountLink
-from web.code import Code
+from web.code.code import PREFIX as CODE
 from web.pages import Pages
 from web.server import Handler, Route, WebServer
+from web.terminals.splices import Splices
 
 SWEEP_SECONDS = 60
 UNKNOWN_NAME = "heddle"
@@ -112,12 +123,22 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         forge = GitHubForge(client, server_url=settings.github_server_url)
         engine = Engine(settings.docker_host)
         stack.push_async_callback(engine.close)
-        gateway = Gateway(sockets=settings.sockets_dir, upstream=Upstream(settings, access))
+        data = settings.heddle_data_dir.absolute()
+        mirrors, lanes = Mirrors(data / "mirrors", forge), Lanes(settings.heddle_max_runs)
+        gateway = Gateway(
+            sockets=settings.sockets_dir,
+            upstream=Upstream(settings, access),
+            publisher=BranchPublisher(database=database, mirrors=mirrors, forge=forge, redact=redactor),
+        )
         stack.push_async_callback(gateway.aclose)
         server = WebServer(host=settings.host, port=settings.port, health=engine.ping)
         stack.push_async_callback(server.close)
         pages = Pages(lambda: settings.public_url or server.address)
-        code = Code(pages)
+        splices = Splices()
+        links = EntryLinks(database, pages, splices.revoke_session)
+
+        def workspace_url(workspace_id: str) -> str:
+            return pages.address(f"{CODE}/{workspace_id}")
 
         conversations = Conversations(database)
         records = Records(database)
@@ -134,27 +155,41 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             name=account.name if account is not None else UNKNOWN_NAME,
         )
         platforms: dict[str, Platform] = {"github": host.platform}
-        reports = Reports(conversations=conversations, platforms=platforms, code_host=host, redact=redactor)
+
+        async def page_of_run(run_id: str) -> str:
+            # Where nobody can sign in, only a private link in the thread leads to the page.
+            return workspace_url((await records.run(run_id)).workspace.id) if settings.sign_ins else ""
+
+        reports = Reports(
+            conversations=conversations,
+            platforms=platforms,
+            code_host=host,
+            redact=redactor,
+            page=page_of_run,
+        )
         stack.push_async_callback(reports.close)
-        data = settings.heddle_data_dir.absolute()
         underway = Underway()
         durability = Durability(settings.database, underway)
+        openings = Openings(database, settings.heddle_max_open)
+        options = _run_options(settings)
         runs = Runs(
             records=records,
             engine=engine,
-            mirrors=Mirrors(data / "mirrors", forge),
+            mirrors=mirrors,
             gateway=gateway,
             forge=forge,
             watcher=reports,
             redact=redactor,
-            options=_run_options(settings),
+            options=options,
             underway=underway,
+            openings=openings,
+            lanes=lanes,
         )
         introduction: Introduction | None = None
         slack = client_for(settings, session) if settings.slack else None
-        bot_user_id = await sign_in_to_slack(slack) if slack is not None else ""
+        bot = await sign_in_to_slack(slack) if slack is not None else Bot("", "")
         if slack is not None:
-            platform = platforms["slack"] = Slack(slack, database, bot_user_id)
+            platform = platforms["slack"] = Slack(slack, database, bot.user)
             if settings.account_links:
                 introduction = SlackIntroduction(
                     platform,
@@ -162,32 +197,83 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
                     accounts,
                     lambda ticket: pages.address(f"{START}?ticket={ticket}"),
                 )
+        answers = Answers(platforms=platforms, rights=rights, introduction=introduction, redact=redactor)
+        interactive = Interactive(
+            database=database,
+            records=records,
+            openings=openings,
+            engine=engine,
+            mirrors=mirrors,
+            gateway=gateway,
+            forge=forge,
+            lanes=lanes,
+            watcher=OpeningReports(conversations=conversations, answers=answers, workspace_url=workspace_url),
+            revoke=splices.revoke_workspace,
+            redact=redactor,
+            options=_interactive_options(settings, options),
+            underway=underway,
+        )
+        starting = Starting(
+            conversations=conversations,
+            records=records,
+            runs=runs,
+            platforms=platforms,
+            places=host.places,
+            default_repository=settings.heddle_repository,
+            attachments=options.attachments,
+        )
+        workspaces = Workspaces(
+            interactive=interactive,
+            openings=openings.live,
+            conversations=conversations,
+            records=records,
+            runs=runs,
+            starting=starting,
+            answers=answers,
+            workspace_url=workspace_url,
+            sign_in=bool(settings.sign_ins),
+            entry=links.address,
+        )
         handling = Handling(
             conversations=conversations,
             records=records,
             runs=runs,
-            starting=Starting(
-                conversations=conversations,
-                records=records,
-                runs=runs,
-                platforms=platforms,
-                places=host.places,
-                default_repository=settings.heddle_repository,
-                attachments=data / "attachments",
-            ),
-            platforms=platforms,
-            rights=rights,
-            introduction=introduction,
+            starting=starting,
+            workspaces=workspaces,
+            answers=answers,
             repositories=forge.repositories,
             subject=host.subject,
-            workspace_url=code.address,
             server_url=settings.github_server_url,
-            redact=redactor,
         )
         messages = Messages(conversations=conversations, platforms=platforms, handling=handling)
         stack.push_async_callback(messages.close)
 
-        routes: list[Route] = [*pages.routes(), *code.routes()]
+        async def opener(workspace_id: str) -> str:
+            newest = await openings.newest(workspace_id)
+            return newest.opener if newest is not None else ""
+
+        site = build_site(
+            settings,
+            pages=pages,
+            database=database,
+            session=session,
+            slack_team=bot.team,
+            admission=ConversationAdmission(
+                conversations=conversations,
+                accounts=accounts,
+                writers=rights,
+                members=SlackMembers(slack) if slack is not None else None,
+                must_link=settings.heddle_require_github_link,
+                can_link=settings.account_links,
+                opener=opener,
+            ),
+            records=records,
+            interactive=interactive,
+            splices=splices,
+            links=links,
+        )
+        stack.push_async_callback(site.code.close)
+        routes: list[Route] = [*pages.routes(), *site.routes]
         if settings.account_links:
             assert settings.github_client_id is not None
             assert settings.github_client_secret is not None
@@ -211,7 +297,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             edge = SlackEdge(
                 slack,
                 messages.receive,
-                bot_user_id=bot_user_id,
+                bot_user_id=bot.user,
                 signing_secret=secret.get_secret_value() if secret and not settings.slack_app_token else None,
             )
             stack.push_async_callback(edge.close)
@@ -219,11 +305,14 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
                 routes.append(Route("POST", EVENTS_PATH, edge.http))
 
         stack.push_async_callback(durability.close)
+        stack.push_async_callback(interactive.aclose)
         durability.launch()
+        await interactive.recover()
         await messages.recover()
         scheduler = AsyncIOScheduler()
         _every(scheduler, SWEEP_SECONDS, messages.recover)
         _every(scheduler, SWEEP_SECONDS, host.settle)
+        _every(scheduler, SWEEP_SECONDS, site.code.review)
         if account is not None and isinstance(access, AppAccess):
             _every(scheduler, SWEEP_SECONDS, Redelivery(access, conversations.delivered, time.time).recover)
         address = await server.start(routes)
@@ -280,6 +369,18 @@ def _run_options(settings: Settings) -> RunOptions:
         environment=environment,
         logs=data / "logs",
         attachments=data / "attachments",
+    )
+
+
+def _interactive_options(settings: Settings, runs: RunOptions) -> InteractiveOptions:
+    return InteractiveOptions(
+        deployment=runs.deployment,
+        image=runs.image,
+        limits=runs.limits,
+        environment=runs.environment,
+        attachments=runs.attachments,
+        sockets=settings.sockets_dir,
+        max_open=settings.heddle_max_open,
     )
 
 

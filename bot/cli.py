@@ -37,6 +37,7 @@ def start(context: typer.Context) -> None:
 def serve() -> None:
     """Serve the configured platforms until stopped."""
     from bot import app as composition
+    from web.assets import AssetsMissing
 
     configured = _settings()
     redactor = Redactor(configured.secrets())
@@ -45,7 +46,7 @@ def serve() -> None:
         uvloop.run(
             composition.serve(configured, redactor, lambda address: typer.echo(f"Heddle serves on {address}"))
         )
-    except settings.SettingsError as error:
+    except (settings.SettingsError, AssetsMissing) as error:
         _refuse(str(error))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)

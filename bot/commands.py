@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from bot.markdown import code_spans
+from bot.naming import (
+    AFTER,
+    AROUND,
+    address_start,
+    from_address,
+    is_branch,
+    repository_name,
+    repository_named,
+    shown,
+)
+from orchestrator.interactive.opening import Word
 
 NOT_A_REPOSITORY = (
     "`{given}` isn't a repository. Write it as `repo:owner/name`, for example `repo:acme/widgets`."
@@ -23,6 +33,9 @@ NOT_A_SUBJECT = (
     "`link {server}/acme/widgets/issues/12`, or write `acme/widgets#12`."
 )
 TWO_BRANCHES = "Your message names two branches, `{first}` and `{second}`. Please name one."
+NO_HEADLESS_TASK = (
+    "Say what Claude should do on its own from here, for example `continue headless: finish the tests`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,37 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Give the way into the workspace."""
+    """Open an interactive workspace, or give the way into the one that is open. `branch`: as a task's."""
+
+    repository: str | None = None
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interactively:
+    """Go on in a terminal, in the workspace where Claude works or has worked alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headless:
+    """Let Claude go on alone, with a task, in the workspace that is open."""
+
+    task: Task
+
+    @property
+    def repository(self) -> str | None:
+        return self.task.repository
+
+    @property
+    def branch(self) -> str | None:
+        return self.task.branch
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the workspace; `word`: what becomes of work that the code host lacks."""
+
+    word: Word = Word.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +150,42 @@ class Introduce:
     """Say anew who one is on the code host."""
 
 
-Command = Introduce | Task | Use | Status | Stop | Help | Open | Link | Unlink | Empty | Invalid
+Command = (
+    Introduce
+    | Task
+    | Use
+    | Status
+    | Stop
+    | Help
+    | Open
+    | Interactively
+    | Headless
+    | Close
+    | Link
+    | Unlink
+    | Empty
+    | Invalid
+)
 
-_OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9])*")
-_OWNER_LENGTH = 39
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-# First parts of GitHub's addresses that are pages of its own, not owners.
-_PAGES = frozenset(
-    {
-        "about", "apps", "codespaces", "collections", "contact", "customer-stories", "dashboard", "enterprise",
-        "events", "explore", "features", "issues", "login", "logout", "marketplace", "new", "notifications",
-        "organizations", "orgs", "pricing", "pulls", "search", "security", "sessions", "settings", "site",
-        "sponsors", "stars", "team", "topics", "trending", "users",
-    }
-)  # fmt: skip
 _SELECTOR = re.compile(r"(?<!\S)(?P<kind>repo|branch)[:=](?P<given>\S*)", re.IGNORECASE)
 _LOOSE_REPOSITORY = re.compile(
     r"(?<!\S)repo:[ \t]+(?P<given>[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100})(?=\s|$)", re.I
 )
-_AROUND = "`*_\"'<>()[],;"
-_AFTER = ".:!?" + _AROUND
 _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _USE = re.compile(r"use\s+(?:repo[:=])?(?P<given>\S+)", re.IGNORECASE)
 _WHOLE: dict[str, Command] = {
     "status": Status(),
     "stop": Stop(),
     "help": Help(),
-    "workspace": Open(),
+    "continue interactively": Interactively(),
+    "close": Close(),
+    "close rescue": Close(Word.RESCUE),
+    "close discard": Close(Word.DISCARD),
     "unlink": Unlink(),
     "link account": Introduce(),
 }
+_OPEN = frozenset({"workspace", "open workspace"})
+_HEADLESS = re.compile(r"\s*continue[ \t]+headless(?:[ \t]*:|(?=\s)|[.!?]*\s*\Z)", re.IGNORECASE)
 _NUMBER = re.compile(r"[1-9]\d{0,9}")
 _LINK = re.compile(r"(?P<word>link|unlink)\s+(?:to\s+|from\s+)?(?P<given>\S+)", re.IGNORECASE)
 _SHORT_SUBJECT = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)?#(?P<number>[1-9]\d{0,9})")
@@ -157,20 +206,41 @@ def parse(text: str, *, server_url: str = "https://github.com", within: str | No
     lines; an address of the server names a repository, too, and is cut out where it stands alone at the
     beginning or the end. An address of an issue, a pull request or a file stays: it tells something.
     """
-    bare = text.strip().rstrip(_AFTER) if len(text) < _LONGEST_BARE else ""
-    if (whole := _WHOLE.get(bare.lower())) is not None:
+    bare = text.strip().rstrip(AFTER) if len(text) < _LONGEST_BARE else ""
+    if (whole := _WHOLE.get(_plain(bare))) is not None:
         return whole
     if (used := _USE.fullmatch(bare)) is not None:
-        given = used["given"].strip(_AROUND)
-        repository = _named(given, server_url)
-        return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=_shown(given)))
+        given = used["given"].strip(AROUND)
+        repository = repository_named(given, server_url)
+        return Use(repository) if repository else Invalid(NOT_A_REPOSITORY.format(given=shown(given)))
     if (linked := _LINK.fullmatch(bare)) is not None:
-        return _link(linked["word"].lower(), linked["given"].strip(_AROUND), server_url, within)
+        return _link(linked["word"].lower(), linked["given"].strip(AROUND), server_url, within)
+    if (headless := _HEADLESS.match(text)) is not None:
+        task = _task(text[headless.end() :], server_url, within)
+        if isinstance(task, Empty):
+            return Invalid(NO_HEADLESS_TASK)
+        return Headless(task) if isinstance(task, Task) else task
+    command = _task(text, server_url, within)
+    if (
+        isinstance(command, Task)
+        and len(command.text) < _LONGEST_BARE
+        and _plain(command.text.rstrip(AFTER)) in _OPEN
+    ):
+        return Open(command.repository, command.branch)
+    return command
+
+
+def _plain(bare: str) -> str:
+    return " ".join(bare.lower().split())
+
+
+def _task(text: str, server_url: str, within: str | None) -> Task | Empty | Invalid:
+    """The task in a text that is no command."""
     found = _Found(text, server_url, within is None)
     if found.problem is not None:
         return Invalid(found.problem)
     if within is not None and found.repository is not None and found.repository.lower() != within.lower():
-        return Invalid(OTHER_REPOSITORY.format(given=_shown(found.repository), here=within))
+        return Invalid(OTHER_REPOSITORY.format(given=shown(found.repository), here=within))
     rest = found.rest()
     subject = found.subjects.pop() if len(found.subjects) == 1 else None
     if subject is not None and subject.repository.lower() != (found.repository or "").lower():
@@ -178,19 +248,6 @@ def parse(text: str, *, server_url: str = "https://github.com", within: str | No
     if rest:
         return Task(rest, found.repository or within, found.branch, subject)
     return Empty(found.repository or within, found.branch)
-
-
-def is_branch(name: str) -> bool:
-    """Whether git takes `name` for a branch (git-check-ref-format) and a file system can hold it."""
-    if name in ("", "@", "HEAD") or name.startswith(("-", "/")) or name.endswith(("/", ".")):
-        return False
-    if len(name.encode("utf-8", "surrogatepass")) > 244:  # 255 with "refs/heads/", GitHub's limit
-        return False
-    if any(bad in name for bad in ("..", "//", "@{")) or re.search(
-        r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]", name
-    ):
-        return False
-    return not any(part.startswith(".") or part.endswith(".lock") for part in name.split("/"))
 
 
 @dataclass(slots=True)
@@ -211,23 +268,23 @@ class _Found:
         named: list[str] = []
         branches: list[str] = []
         for match in _SELECTOR.finditer(masked):
-            given = self.text[match.start("given") : match.end("given")].lstrip(_AROUND).rstrip(_AFTER)
+            given = self.text[match.start("given") : match.end("given")].lstrip(AROUND).rstrip(AFTER)
             if match["kind"].lower() == "repo":
                 end = match.end()
                 if not given and (loose := _LOOSE_REPOSITORY.match(masked, match.start())):
-                    given, end = loose["given"].rstrip(_AFTER), loose.end()
+                    given, end = loose["given"].rstrip(AFTER), loose.end()
                 if not given and not match["given"] and self.text[: match.start()].strip():
                     continue  # "in the repo: …" is a sentence
-                repository = _named(given, self.server_url)
+                repository = repository_named(given, self.server_url)
                 if repository is None:
-                    self.problem = NOT_A_REPOSITORY.format(given=_shown(match["given"]))
+                    self.problem = NOT_A_REPOSITORY.format(given=shown(match["given"]))
                     return
                 named.append(repository)
                 self._cuts.append((match.start(), end))
             elif not given and not match["given"]:
                 continue  # "branch:" with nothing behind it is a word of a sentence
             elif not is_branch(given):
-                self.problem = NOT_A_BRANCH.format(given=_shown(match["given"]))
+                self.problem = NOT_A_BRANCH.format(given=shown(match["given"]))
                 return
             else:
                 branches.append(given)
@@ -259,21 +316,21 @@ class _Found:
         distinct = {name.lower() if any_case else name: name for name in reversed(names)}
         if len(distinct) > 1 and self.problem is None:
             first, second, *_ = reversed(distinct.values())
-            self.problem = problem.format(first=_shown(first), second=_shown(second))
+            self.problem = problem.format(first=shown(first), second=shown(second))
         return names[0] if names else None
 
     def _addresses(self, masked: str) -> tuple[list[str], list[str]]:
         repositories: list[str] = []
         branches: list[str] = []
-        start = _address_start(self.server_url).pattern
+        start = address_start(self.server_url).pattern
         pattern = re.compile(rf"(?<![\w:=./@-]){start}[^\s<>|\"'`)\]]+", re.IGNORECASE)
         matches = list(pattern.finditer(masked))
         first, last = self._edges(masked)
         for match in matches:
             if any(start <= match.start() < end for start, end in self._cuts):
                 continue
-            address = match[0].rstrip(_AFTER)
-            repository, branch, telling = _from_address(address, self.server_url)
+            address = match[0].rstrip(AFTER)
+            repository, branch, telling = from_address(address, self.server_url)
             if repository is None:
                 continue
             if (subject := subject_at(address, self.server_url)) is not None:
@@ -306,23 +363,23 @@ class _Found:
 
 def subject_at(address: str, server_url: str) -> SubjectName | None:
     """The issue or pull request that an address of the server shows."""
-    begins = _address_start(server_url).match(address)
+    begins = address_start(server_url).match(address)
     if begins is None:
         return None
     parts = [part for part in re.split(r"[?#]", address[begins.end() :])[0].split("/") if part]
     if len(parts) < 4 or parts[2] not in ("issues", "pull") or not _NUMBER.fullmatch(parts[3]):
         return None
-    repository = _repository(f"{parts[0]}/{parts[1]}")
+    repository = repository_name(f"{parts[0]}/{parts[1]}")
     return SubjectName(repository, int(parts[3])) if repository is not None else None
 
 
 def _link(word: str, given: str, server_url: str, within: str | None) -> Command:
     subject = subject_at(given, server_url)
     if subject is None and (short := _SHORT_SUBJECT.fullmatch(given)) is not None:
-        repository = _repository(short["repository"] or within or "")
+        repository = repository_name(short["repository"] or within or "")
         subject = SubjectName(repository, int(short["number"])) if repository is not None else None
     if subject is None:
-        return Invalid(NOT_A_SUBJECT.format(given=_shown(given), server=server_url.rstrip("/")))
+        return Invalid(NOT_A_SUBJECT.format(given=shown(given), server=server_url.rstrip("/")))
     return Link(subject) if word == "link" else Unlink(subject)
 
 
@@ -339,52 +396,3 @@ def _masked(text: str) -> str:
 
 def _blot(text: str) -> str:
     return re.sub(r"[^\n]", "\0", text)
-
-
-def _named(given: str, server_url: str) -> str | None:
-    """The repository that `owner/name` or any of its addresses names."""
-    if (repository := _from_address(given, server_url)[0]) is not None:
-        return repository
-    host = server_url.rstrip("/").rpartition("://")[2]
-    for prefix in (f"git@{host}:", f"ssh://git@{host}/"):
-        if given.lower().startswith(prefix.lower()):
-            given = given[len(prefix) :]
-            break
-    return _repository(given)
-
-
-def _repository(given: str) -> str | None:
-    owner, slash, name = given.rstrip("/").partition("/")
-    name = name.removesuffix(".git")
-    if not slash or len(owner) > _OWNER_LENGTH or not _OWNER.fullmatch(owner) or not _NAME.fullmatch(name):
-        return None
-    return f"{owner}/{name}" if name not in (".", "..") else None
-
-
-def _address_start(server_url: str) -> re.Pattern[str]:
-    """What every address on the server begins with, the scheme optional, as people type it."""
-    host = server_url.rstrip("/").rpartition("://")[2]
-    return re.compile(rf"(?:https?://)?(?:www\.)?{re.escape(host)}/", re.IGNORECASE)
-
-
-def _from_address(given: str, server_url: str) -> tuple[str | None, str | None, bool]:
-    """Repository and branch of an address, and whether the address also tells something (an issue, a file)."""
-    begins = _address_start(server_url).match(given)
-    if begins is None:
-        return None, None, False
-    path, _, fragment = given[begins.end() :].partition("#")
-    parts = [unquote(part) for part in path.partition("?")[0].split("/") if part]
-    if len(parts) < 2 or parts[0].lower() in _PAGES:
-        return None, None, False
-    repository = _repository(f"{parts[0]}/{parts[1]}")
-    if repository is None:
-        return None, None, False
-    branch = "/".join(parts[3:]) if len(parts) > 3 and parts[2] == "tree" else None
-    if branch is not None and is_branch(branch):
-        return repository, branch, False
-    return repository, None, len(parts) > 2 or bool(fragment)
-
-
-def _shown(given: str) -> str:
-    short = given if len(given) <= 80 else f"{given[:79]}…"
-    return short.replace("`", "'").replace("\n", " ") or " "

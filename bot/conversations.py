@@ -22,6 +22,10 @@ class MessageKind(StrEnum):
     TEXT = "text"
     CHOICE = "choice"  # a repository, chosen in Heddle's question
     STOP = "stop"  # the button on a report
+    CONTINUE = "continue"  # the button on a report: go on in a terminal
+    ENTER = "enter"  # the button for whoever wants to go into a workspace
+    RESCUE = "rescue"  # the buttons under what a close would lose: push it first,
+    DISCARD = "discard"  # or lose it
     SUBJECT = "subject"  # not in words: what the conversation is about is the task
     CHECKS = "checks"  # nobody said it: checks have failed
 
@@ -39,7 +43,7 @@ class Incoming:
 
     delivery_id: the platform's id of the delivery. source: identifies the post itself, so that two
     deliveries of one post are one message. address: of the conversation. subject: what a choice or a
-    button is about (a message's or a run's id). repository: of a conversation that is always about one.
+    button is about (a message's, a run's or a workspace's id). repository: of a conversation that is always about one.
     data: what the platform needs to know of the message when it is handled.
     """
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
 from bot import wording
+from bot.answers import Answers
 from bot.commands import (
+    Close,
     Command,
     Empty,
+    Headless,
     Help,
+    Interactively,
     Introduce,
     Invalid,
     Link,
@@ -25,9 +30,11 @@ from bot.commands import (
 )
 from bot.conversations import Conversation, Conversations, Message, MessageKind, MessageState
 from bot.platform import Platform
-from bot.rights import Introduction, Rights, Verdict
 from bot.starting import Starting
+from bot.workspaces import Workspaces
 from orchestrator.forge import ForgeError
+from orchestrator.interactive.interactive import Held
+from orchestrator.interactive.opening import Word
 from orchestrator.records import Records
 from orchestrator.runs import Runs
 
@@ -40,7 +47,6 @@ class Handling:
     """Does what messages ask for. Handling a message twice does nothing twice.
 
     subject: the conversation about an issue or a pull request, begun if there is none; None when it does not exist.
-    workspace_url: the page of a workspace, by its id.
     """
 
     def __init__(
@@ -50,27 +56,21 @@ class Handling:
         records: Records,
         runs: Runs,
         starting: Starting,
-        platforms: Mapping[str, Platform],
-        rights: Rights,
-        introduction: Introduction | None,
+        workspaces: Workspaces,
+        answers: Answers,
         repositories: Callable[[], Awaitable[list[str]]],
         subject: Callable[[SubjectName], Awaitable[Conversation | None]],
-        workspace_url: Callable[[str], str],
         server_url: str,
-        redact: Callable[[str], str],
     ) -> None:
         self._conversations = conversations
         self._records = records
         self._runs = runs
         self._starting = starting
-        self._platforms = platforms
-        self._rights = rights
-        self._introduction = introduction
+        self._workspaces = workspaces
+        self._answers = answers
         self._repositories = repositories
         self._subject = subject
-        self._workspace_url = workspace_url
         self._server_url = server_url
-        self._redact = redact
 
     async def handle(self, message: Message) -> MessageState:
         """Do what a message asks for. Raises ForgeUnavailable and the platforms' own errors: try again later."""
@@ -79,6 +79,14 @@ class Handling:
                 return await self._chosen(message)
             case MessageKind.STOP:
                 return await self._stop_run(message)
+            case MessageKind.CONTINUE:
+                return await self._workspaces.continue_run(message)
+            case MessageKind.ENTER:
+                return await self._workspaces.enter(message)
+            case MessageKind.RESCUE:
+                return await self._workspaces.close_pressed(message, Word.RESCUE)
+            case MessageKind.DISCARD:
+                return await self._workspaces.close_pressed(message, Word.DISCARD)
             case MessageKind.CHECKS:
                 return await self._checks_failed(message)
             case MessageKind.SUBJECT:
@@ -89,9 +97,11 @@ class Handling:
     async def apologise(self, message: Message, error: Exception) -> None:
         """Tell the author of a message that handling it has failed for good."""
         if isinstance(error, ForgeError):
-            await self._say(message, wording.FORGE_REFUSED.format(error=error))
+            await self._answers.say(message, wording.FORGE_REFUSED.format(error=error))
         else:
-            await self._say(message, wording.UNEXPECTED.format(error=type(error).__name__, id=message.id))
+            await self._answers.say(
+                message, wording.UNEXPECTED.format(error=type(error).__name__, id=message.id)
+            )
         await self._platform(message.conversation).done(message, good=False)
 
     def _parsed(self, message: Message) -> Command:
@@ -102,8 +112,12 @@ class Handling:
         if self._is_fixed(message.conversation) and not await self._admitted(message):
             return MessageState.HANDLED
         match command:
-            case Task():
-                return await self._task(message, command)
+            case Task() | Headless() | Open():
+                return await self._work(message, command)
+            case Interactively():
+                return await self._workspaces.take_over(message)
+            case Close():
+                return await self._workspaces.close(message, command.word)
             case Empty(repository=str() as repository) if not self._is_fixed(message.conversation):
                 return await self._named(message, repository, command.branch)
             case Stop():
@@ -111,7 +125,7 @@ class Handling:
             case Link():
                 return await self._link(message, command.subject)
             case Introduce():
-                return await self._introduce(message)
+                return await self._answers.introduce(message)
             case Unlink():
                 return await self._unlink(message, command.subject)
             case Invalid():
@@ -120,63 +134,50 @@ class Handling:
                 return await self._reply(message, wording.EMPTY_TASK, good=False)
             case Help():
                 return await self._reply(message, self._platform(message.conversation).help)
-            case Open():
-                return await self._open(message)
             case Use():
                 return await self._use(message, command.repository)
             case Status():
                 return await self._reply(message, await self._status(message.conversation))
 
-    # Who may
-
     def _is_fixed(self, conversation: Conversation) -> bool:
-        """Whether it is about one repository for good: an issue or a pull request is, a thread is not."""
-        return self._platform(conversation).fixed
+        return self._answers.fixed(conversation)
 
     async def _admitted(self, message: Message) -> bool:
         """Whether the author may command in the conversation's own repository; they are told if not, once."""
         repository = message.conversation.repository
-        return repository is not None and await self._may(message, repository) is None
-
-    async def _may(self, message: Message, repository: str) -> MessageState | None:
-        """None when the author may; otherwise they have been told, and the message is in this state."""
-        verdict = await self._rights.verdict(message, repository)
-        if verdict is Verdict.ALLOWED:
-            return None
-        platform, conversation = self._platform(message.conversation), message.conversation
-        if verdict is Verdict.UNKNOWN and self._introduction is not None:
-            await self._introduction.ask(message)
-            return MessageState.HELD_BACK
-        key = f"refused:{repository.lower()}"
-        refusal = wording.NOT_ALLOWED.format(repository=repository)
-        if self._introduction is not None and not platform.fixed:
-            refusal += wording.OTHER_ACCOUNT
-        await platform.say(conversation, key, refusal)
-        await platform.done(message, good=False)
-        return MessageState.HANDLED
-
-    async def _introduce(self, message: Message) -> MessageState:
-        if self._introduction is None or self._is_fixed(message.conversation):
-            return await self._reply(message, wording.NO_ACCOUNTS)
-        await self._introduction.ask(message)
-        return MessageState.HANDLED
+        return repository is not None and await self._answers.may(message, repository) is None
 
     # What they ask for
 
-    async def _task(self, message: Message, task: Task) -> MessageState:
-        repository = await self._starting.repository(message.conversation, task.repository)
+    async def _work(self, message: Message, command: Task | Headless | Open) -> MessageState:
+        repository = await self._starting.repository(message.conversation, command.repository)
         if repository is None:
             await self._ask(message)
             return MessageState.WAITING
-        return await self._start(message, task, repository)
+        return await self._begin(message, command, repository)
+
+    async def _begin(
+        self, message: Message, command: Task | Headless | Open, repository: str
+    ) -> MessageState:
+        if not self._is_fixed(message.conversation):
+            if (state := await self._answers.may(message, repository)) is not None:
+                return state
+            subject = None if isinstance(command, Open) else _task(command).subject
+            if subject is not None:
+                await self._link_to(message, subject)
+        match command:
+            case Open():
+                return await self._workspaces.open(message, repository, command.branch)
+            case Headless():
+                return await self._workspaces.continue_headless(message, command.task, repository)
+            case Task():
+                return await self._start(message, command, repository)
 
     async def _start(self, message: Message, task: Task, repository: str) -> MessageState:
-        if not self._is_fixed(message.conversation):
-            if (state := await self._may(message, repository)) is not None:
-                return state
-            if task.subject is not None:
-                await self._link_to(message, task.subject)
-        await self._starting.start(message, task, repository)
+        try:
+            await self._starting.start(message, task, repository)
+        except Held as held:
+            return await self._workspaces.held(message, held)
         return MessageState.HANDLED
 
     async def _named(self, message: Message, repository: str, branch: str | None) -> MessageState:
@@ -208,10 +209,10 @@ class Handling:
 
     async def _answer(self, question: Message, repository: str, branch: str | None) -> None:
         command = parse(question.text, server_url=self._server_url)
-        if not isinstance(command, Task):
+        if not isinstance(command, Task | Headless | Open):
             return
-        chosen = Task(command.text, repository, branch or command.branch, command.subject)
-        state = await self._start(question, chosen, repository)
+        chosen = _chosen(command, repository, branch)
+        state = await self._begin(question, chosen, repository)
         await self._platform(question.conversation).answered(
             question.conversation, f"question:{question.id}", repository
         )
@@ -222,7 +223,7 @@ class Handling:
     async def _use(self, message: Message, repository: str) -> MessageState:
         if self._is_fixed(message.conversation):
             return await self._reply(message, wording.ONE_REPOSITORY, good=False)
-        if (state := await self._may(message, repository)) is not None:
+        if (state := await self._answers.may(message, repository)) is not None:
             return state
         place = self._platform(message.conversation).channel(message.conversation)
         await self._conversations.use(place, repository)
@@ -232,24 +233,14 @@ class Handling:
         linked = await self._conversations.linked(conversation.id)
         here = await self._records.runs([other.id for other in linked], limit=5)
         live = await self._records.runs(live=True, limit=200)
-        return wording.status(here, live)
-
-    async def _open(self, message: Message) -> MessageState:
-        linked = await self._conversations.linked(message.conversation.id)
-        workspace = await self._records.workspace_of([other.id for other in linked])
-        if workspace is None:
-            return await self._reply(message, wording.NO_WORKSPACE, good=False)
-        text = wording.WORKSPACE.format(
-            url=self._workspace_url(workspace.id), repository=workspace.repository, branch=workspace.branch
-        )
-        return await self._reply(message, text)
+        return wording.status(here, live, await self._workspaces.lines(conversation))
 
     async def _stop_run(self, message: Message) -> MessageState:
         run = await self._records.run(message.subject)
         linked = await self._conversations.linked(message.conversation.id)
         if run.state.ended or run.conversation_id not in [other.id for other in linked]:
             return MessageState.HANDLED
-        if (state := await self._may(message, run.workspace.repository)) is not None:
+        if (state := await self._answers.may(message, run.workspace.repository)) is not None:
             return state
         await self._runs.stop(run.id)
         return MessageState.HANDLED
@@ -260,7 +251,7 @@ class Handling:
         if not live:
             return await self._reply(message, wording.NOTHING_TO_STOP)
         for run in live:
-            if (state := await self._may(message, run.workspace.repository)) is not None:
+            if (state := await self._answers.may(message, run.workspace.repository)) is not None:
                 return state
             await self._runs.stop(run.id)
         await self._platform(message.conversation).done(message, good=True)
@@ -275,13 +266,12 @@ class Handling:
         if begun > AUTOMATIC_RUNS or repository is None:
             log.info("no more runs on failing checks", conversation=message.conversation.address)
             return MessageState.HANDLED
-        await self._starting.start(message, Task(message.text, repository), repository)
-        return MessageState.HANDLED
+        return await self._start(message, Task(message.text, repository), repository)
 
     # Linked conversations
 
     async def _link(self, message: Message, subject: SubjectName) -> MessageState:
-        if (state := await self._may(message, subject.repository)) is not None:
+        if (state := await self._answers.may(message, subject.repository)) is not None:
             return state
         if not await self._link_to(message, subject):
             return await self._reply(message, wording.NO_SUBJECT.format(subject=subject), good=False)
@@ -299,7 +289,7 @@ class Handling:
     async def _unlink(self, message: Message, subject: SubjectName | None) -> MessageState:
         conversation = message.conversation
         if subject is not None:
-            if (state := await self._may(message, subject.repository)) is not None:
+            if (state := await self._answers.may(message, subject.repository)) is not None:
                 return state
             linked = await self._conversations.linked(conversation.id)
             named = await self._subject(subject)
@@ -313,13 +303,19 @@ class Handling:
     # Words
 
     async def _reply(self, message: Message, text: str, *, good: bool = True) -> MessageState:
-        await self._say(message, text)
-        await self._platform(message.conversation).done(message, good=good)
-        return MessageState.HANDLED
-
-    async def _say(self, message: Message, text: str) -> None:
-        platform = self._platform(message.conversation)
-        await platform.say(message.conversation, f"answer:{message.id}", self._redact(text))
+        return await self._answers.reply(message, text, good=good)
 
     def _platform(self, conversation: Conversation) -> Platform:
-        return self._platforms[conversation.platform]
+        return self._answers.platform(conversation)
+
+
+def _task(command: Task | Headless) -> Task:
+    return command.task if isinstance(command, Headless) else command
+
+
+def _chosen(command: Task | Headless | Open, repository: str, branch: str | None) -> Task | Headless | Open:
+    """The command, with the repository that it lacked."""
+    branch = branch or command.branch
+    if isinstance(command, Headless):
+        return Headless(replace(command.task, repository=repository, branch=branch))
+    return replace(command, repository=repository, branch=branch)

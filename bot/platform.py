@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bot.conversations import Conversation, Message
+from bot.conversations import Conversation, Message, MessageKind
 from orchestrator.report import Report
 
 
@@ -31,6 +31,20 @@ class Brief:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What can be pressed under a post, where a platform has buttons. The press comes as a message.
+
+    kind, subject: of that message. asks: what the person has to agree to first; empty for nothing.
+    """
+
+    kind: MessageKind
+    subject: str
+    label: str
+    danger: bool = False
+    asks: str = ""
+
+
 class Platform(Protocol):
     """Slack, GitHub, …: reads people's posts elsewhere (its edge), shows Heddle's here.
 
@@ -47,6 +61,10 @@ class Platform(Protocol):
 
     takes_files: bool
     """Whether `attach` shows the log there."""
+    private: bool
+    """Whether `tell` can tell something to one person only."""
+    call: str
+    """What people write before a command there."""
 
     async def seen(self, message: Message) -> None:
         """Let the author know at once that the message has been read."""
@@ -56,8 +74,18 @@ class Platform(Protocol):
         """Let the author know that what the message asked for is done, or that it can't be."""
         ...
 
-    async def say(self, conversation: Conversation, key: str, text: str) -> None:
-        """Post a short answer, in markdown."""
+    async def say(
+        self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
+    ) -> None:
+        """Post a short answer, in markdown, once. Each of the buttons has another kind."""
+        ...
+
+    async def tell(self, message: Message, text: str) -> None:
+        """Tell something to the author of a message that nobody else sees. Only where the platform is `private`."""
+        ...
+
+    async def name(self, user: str) -> str:
+        """What people call the author of a message."""
         ...
 
     async def ask_repository(
@@ -70,8 +98,8 @@ class Platform(Protocol):
         """Replace the question by its answer."""
         ...
 
-    async def show(self, conversation: Conversation, key: str, report: Report) -> None:
-        """Post a report or bring it up to date."""
+    async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
+        """Post a report or bring it up to date. `page`: the address of its workspace's page, empty for none."""
         ...
 
     async def attach(self, conversation: Conversation, key: str, log: Path) -> None:

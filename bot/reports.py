@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,7 +57,10 @@ class _Showing:
 
 
 class Reports:
-    """The orchestrator's watcher: shows reports in a conversation and those linked with it, secrets removed."""
+    """The orchestrator's watcher: shows reports in a conversation and those linked with it, secrets removed.
+
+    page: the address of the page of a run's workspace, by the run's id; empty where there is nothing to go to.
+    """
 
     def __init__(
         self,
@@ -66,7 +69,9 @@ class Reports:
         platforms: Mapping[str, Platform],
         code_host: CodeHost,
         redact: Callable[[str], str],
+        page: Callable[[str], Awaitable[str]],
     ) -> None:
+        self._page = page
         self._conversations = conversations
         self._platforms = platforms
         self._code_host = code_host
@@ -86,7 +91,7 @@ class Reports:
         self, conversation_id: str, report: Report, log: Path | None, message_ids: Sequence[str]
     ) -> None:
         await self._finish(report.run_id)
-        shown = redacted(report, self._redact)
+        shown, page = redacted(report, self._redact), await self._page(report.run_id)
         pull_request = await self._code_host.conversation_of(report)
         new = pull_request is not None and report.pull_request is not None and not report.pull_request.reused
         linked = await self._conversations.linked(conversation_id)
@@ -94,7 +99,7 @@ class Reports:
             if new and pull_request is not None and conversation.id == pull_request.id:
                 continue  # the pull request's own text says it all
             platform = self._platforms[conversation.platform]
-            await platform.show(conversation, f"report:{report.run_id}", shown)
+            await platform.show(conversation, f"report:{report.run_id}", shown, page)
             if log is not None:
                 await platform.attach(conversation, f"log:{report.run_id}", log)
         # Where the thread has the file, the log is for those who can read the thread.
@@ -152,7 +157,8 @@ class Reports:
             board.news.clear()
             report = redacted(showing.newest, self._redact)
             try:
-                await platform.show(board.conversation, f"report:{report.run_id}", report)
+                page = await self._page(report.run_id)
+                await platform.show(board.conversation, f"report:{report.run_id}", report, page)
             except Exception as error:  # the next edit, or the end, shows it all the same
                 log.warning("could not show a report", run=report.run_id, error=repr(error))
             await _set_within(showing.ending, pause)

@@ -51,7 +51,28 @@ class Starting:
         return await self._conversations.channel_repository(place) or self._default_repository
 
     async def start(self, message: Message, task: Task, repository: str) -> None:
-        """Pass a task to the run that is working on the same, or begin a run. Repeating it does no harm."""
+        """Pass a task to the run that is working on the same, or begin a run. Repeating it does no harm.
+
+        Raises Held where somebody has the workspace open.
+        """
+        request = await self.request(message, task, repository)
+        live = await self._records.live_run([request.conversation_id, *request.shared], repository)
+        if live is not None:
+            follow_up = FollowUp(
+                message.id,
+                live.id,
+                request.task,
+                request.context,
+                request.link,
+                message.received_at,
+                request.attachments,
+            )
+            if live.message_id == message.id or await self._runs.say(follow_up):
+                return
+        await self._runs.begin(request)
+
+    async def request(self, message: Message, task: Task, repository: str) -> RunRequest:
+        """What a run or an opening that a message asks for needs to know. Keeps attachments; starts nothing."""
         conversation, platform = message.conversation, self._platforms[message.conversation.platform]
         asked = task.branch or (
             conversation.branch
@@ -73,31 +94,24 @@ class Starting:
         text, context = (
             part.replace(ATTACHED, f"{ATTACHED}/{message.id}") for part in (brief.task, background.text)
         )
-        live = await self._records.live_run([other.id for other in linked], repository)
-        if live is not None:
-            follow_up = FollowUp(message.id, live.id, text, context, link, message.received_at, attachments)
-            if live.message_id == message.id or await self._runs.say(follow_up):
-                return
-        await self._runs.begin(
-            RunRequest(
-                conversation_id=conversation.id,
-                message_id=message.id,
-                repository=repository,
-                task=text,
-                base=asked or place.base,
-                context=context,
-                link=link,
-                shared=tuple(other.id for other in linked[1:]),
-                branch=place.branch,
-                avoid=place.avoid,
-                start=place.start,
-                untrusted=place.untrusted,
-                title=brief.title,
-                fixes=place.fixes,
-                note=place.note,
-                attachments=attachments,
-                head=place.head,
-            )
+        return RunRequest(
+            conversation_id=conversation.id,
+            message_id=message.id,
+            repository=repository,
+            task=text,
+            base=asked or place.base,
+            context=context,
+            link=link,
+            shared=tuple(other.id for other in linked[1:]),
+            branch=place.branch,
+            avoid=place.avoid,
+            start=place.start,
+            untrusted=place.untrusted,
+            title=brief.title,
+            fixes=place.fixes,
+            note=place.note,
+            attachments=attachments,
+            head=place.head,
         )
 
     async def _backgrounds(self, message: Message, linked: Sequence[Conversation]) -> list[Background]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.markdown import first_line
+from bot.printable import printable
 from orchestrator.report import Diffstat, Report, RunState
 from orchestrator.workspaces import Run
 
@@ -16,7 +18,9 @@ and come back with a pull request.
 - `repo:owner/name` or a GitHub address in the message says where; `branch:name` says from which branch
 - `use owner/name` sets the repository of this channel, for messages that name none
 - a reply in the thread goes to the run that is working, or starts the next one on the same branch
-- `status` tells what is going on here; `stop` ends the run and keeps its work; `workspace` gives its address
+- `workspace` opens one for you: Claude Code and shells in your browser. `close` closes it, \
+`continue headless: …` hands it to me with a task, and `continue interactively` takes over where I work
+- `status` tells what is going on here; `stop` ends the run and keeps its work
 - `link owner/name#12` shares work and reports with an issue or a pull request (its address in a task does so, \
 too); `unlink` ends that
 - `link account` tells me anew who you are on GitHub, where that is asked for
@@ -28,8 +32,9 @@ branch with a pull request, for a pull request on its own branch.
 - `/claude fix the flaky login test` starts a run; `@{name} …` does as well
 - while a run works, the next `/claude …` reaches it; afterwards it goes on where the last one stopped
 - a review whose text or comments say `/claude` is worked on as a whole
-- `/claude status` tells what is going on here; `/claude stop` ends the run and keeps its work; \
-`/claude workspace` gives its address
+- `/claude workspace` opens one for you: Claude Code and shells in your browser. `/claude close` closes it, \
+`/claude continue headless: …` hands it to me with a task, and `/claude continue interactively` takes over where I work
+- `/claude status` tells what is going on here; `/claude stop` ends the run and keeps its work
 - `/claude link owner/name#12` shares work and reports with another issue or pull request; `/claude unlink` ends that
 - `/claude help` shows this text
 
@@ -56,14 +61,68 @@ LINKED = "Linked with `{subject}`: both share their work from now on, and report
 UNLINKED = "No longer linked: what is asked here from now on stays here."
 NOT_LINKED = "This conversation isn't linked with `{subject}`."
 NOTHING_LINKED = "This conversation isn't linked with another one."
-NO_WORKSPACE = "There is no workspace here yet: give me a task first."
-WORKSPACE = "The workspace is at {url} (`{repository}`, branch `{branch}`)."
+NO_WORKSPACE = "Nothing to continue: there is no workspace here yet. `{call}workspace` opens one, a task starts a run in one."
+WORKSPACE = (
+    "The workspace is at {url} (`{repository}`, branch `{branch}`): Claude Code and shells in your browser. "
+    "`{call}close` closes it, `{call}continue headless: <task>` hands it to me."
+)
+ALREADY_OPEN = " {opener} opened it {ago} ago."
+RUN_STOPS = " The run that is at work there is stopped first, and its work is saved."
+PRESS = " Press **{label}** to go in: I send you a link that only you can see, good once and for ten minutes."
+ENTRY = (
+    "[Open the workspace]({address}) (`{repository}`, branch `{branch}`): the link is for you alone, good once and for "
+    "ten minutes."
+)
+ENTER = "Open the workspace: {address} (`{repository}`, branch `{branch}`)."
+NEEDS_SIGN_IN = (
+    "I can't open a workspace from here: nobody can sign in to its page. An admin of Heddle has to set "
+    "`GITHUB_CLIENT_ID` and `GITHUB_CLIENT_SECRET`, the GitHub App's own."
+)
+TOO_MANY = (
+    "Too many workspaces are open at the moment, so I can't open one more. Close one that nobody needs, or ask whoever "
+    "runs Heddle."
+)
+HELD_BY_RUN = (
+    "Claude has been at work on its own in this workspace for {ago}: `{task}`.{report} Say "
+    "`{call}continue interactively` to stop that run, keep its work and go on in a terminal."
+)
+ITS_REPORT = " How far it is says [its report]({link})."
+HELD_BY_OPENING = (
+    "{opener} has had the workspace open for {ago}: {url} (`{repository}`, branch `{branch}`). I can't work there at "
+    "the same time. Say `{call}continue headless: <task>` to hand it over to me with a task, or `{call}close` to close "
+    "it first."
+)
+BEING_CLOSED = "The workspace of `{repository}` is just being closed. Say it again when the summary is here."
+ENGINE_AWAY = (
+    "Docker doesn't answer, so I can't take the workspace over. Try again in a minute; if it stays so, tell whoever runs "
+    "Heddle."
+)
+NOTHING_OPEN = "No workspace is open here."
+CLOSING = "Closing the workspace of `{repository}` (branch `{branch}`)…"
+NOT_THAT_ONE = (
+    "That workspace has been closed or opened anew since. Say `{call}close` for the one that is open now."
+)
+NOT_STARTED = "**The workspace of `{repository}` could not start:** {what}\n\n{todo}"
+NO_REASON = "it is not known why"
+TRY_AGAIN = "Try again with `{call}workspace`, or at {url}"
+OPEN_NOW = "- Open: [workspace]({url}) · `{repository}` · branch `{branch}` · {opener}, {ago} ago"
 NOTHING_TO_STOP = "Nothing is running here."
 UNEXPECTED = (
     "Something went wrong inside Heddle ({error}), so I did nothing with that message. Try again; if it happens "
     "twice, an admin finds the details in Heddle's log under message {id}."
 )
 NOTHING_HERE = "Nothing has run here yet."
+
+CONTINUE_LABEL = "Continue interactively"
+CONTINUE_ASKS = (
+    "The run is stopped and its work is saved. Then you go on in a terminal, in the same workspace."
+)
+ENTER_LABEL = "Open workspace"
+RESCUE_LABEL = "Rescue and close"
+DISCARD_LABEL = "Discard and close"
+DISCARD_ASKS = (
+    "Everything in the workspace that is not on GitHub is lost for good, also what was made since this list."
+)
 
 STATES = {
     RunState.QUEUED: "Queued",
@@ -79,6 +138,9 @@ STATES = {
 UNCHANGED = "Claude changed nothing, so there is no pull request."
 ALL_DONE = "All {steps} done"
 UPDATED = "updated"  # a pull request that was there before
+NAME_LENGTH = 60
+
+_FORMATS = re.compile(r"[\[\]<>*`|\\~#]|https?://")
 
 
 def duration(seconds: float) -> str:
@@ -120,9 +182,22 @@ def figures(report: Report, now: float) -> str:
     return " · ".join(parts)
 
 
-def status(here: Sequence[Run], live: Sequence[Run]) -> str:
-    """What runs in a conversation, and how many elsewhere. `here` is newest first."""
-    listed = "\n".join(map(_line, here)) or NOTHING_HERE
+def ago(seconds: float) -> str:
+    """How long something has been going on, roughly."""
+    return minutes(seconds) or "a moment"
+
+
+def person(name: str) -> str:
+    """Somebody's name, which formats nothing and links nowhere."""
+    return _FORMATS.sub("", first_line(printable(name), NAME_LENGTH)).strip() or "Somebody"
+
+
+def status(here: Sequence[Run], live: Sequence[Run], opened: Sequence[str] = ()) -> str:
+    """What is open and runs in a conversation, and how many runs elsewhere. `here` is newest first.
+
+    opened: a line for each workspace that is open.
+    """
+    listed = "\n".join([*opened, *map(_line, here)]) or NOTHING_HERE
     mine = {run.id for run in here}
     elsewhere = len([run for run in live if run.id not in mine])
     return f"{listed}\n\n{count(elsewhere, 'other run')} in other conversations." if elsewhere else listed

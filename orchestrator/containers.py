@@ -23,6 +23,7 @@ USER = 1000  # the uid and gid of the image's user
 TIMEOUT_SECONDS = 120
 CREATION_LOOKS = 200
 CREATION_PAUSE = 0.05  # seconds
+EXECUTE_BYTES = 128 * 1024 * 1024  # of a command's output
 _QUEUED_CHUNKS = 64
 
 # A file that is not there yet makes tail poll instead of being notified, by default once a second.
@@ -145,6 +146,48 @@ class Engine:
 
     async def start(self, name: str) -> None:
         await self._call(lambda client: client.api.start(name))
+
+    async def unpause(self, name: str) -> None:
+        """Let a paused container go on; one that is not paused, or not there, is fine."""
+        with suppress(ContainerMissing, EngineUnavailable):
+            # Engines differ in how they refuse what is not paused; whoever asks looks at the state afterwards.
+            await self._call(lambda client: client.api.unpause(name))
+
+    async def stop(self, name: str, seconds: int) -> None:
+        """Ask a container to end, kill it after `seconds`; one that does not run, or is not there, is fine."""
+        with suppress(ContainerMissing):
+            await self._call(lambda client: client.api.stop(name, timeout=seconds))
+
+    async def execute(self, name: str, command: Sequence[str], *, seconds: float) -> tuple[int, bytes]:
+        """Run a command as the image's user in a running container: its exit code and what it printed.
+
+        Raises ContainerMissing when the container does not run, TimeoutError when the command takes longer.
+        """
+        limited = ["timeout", "--kill-after=2", f"{seconds:.3f}", *command]
+
+        def begin(client: docker.DockerClient) -> tuple[str, Any]:
+            created = client.api.exec_create(name, limited, stderr=False, user=str(USER))
+            return created["Id"], client.api.exec_start(created["Id"], stream=True, demux=True)
+
+        printed = bytearray()
+        async with asyncio.timeout(seconds + 4.0):  # in a container that is paused not even `timeout` works
+            identity, stream = await self._call(begin)
+            async with aclosing(_iterate(stream)) as chunks:
+                async for out, _errors in chunks:
+                    printed += out or b""
+                    if len(printed) > EXECUTE_BYTES:
+                        raise EngineUnavailable(f"{command[0]} printed more than {EXECUTE_BYTES} bytes")
+            inspected: dict[str, Any] = await self._call(lambda client: client.api.exec_inspect(identity))
+        code = inspected["ExitCode"]
+        if code is None or await self._has_ended(name):
+            raise ContainerMissing(f"{name} ended meanwhile")
+        if code in (124, 137):
+            raise TimeoutError(f"{command[0]} did not end within {seconds:.0f} s")
+        return code, bytes(printed)
+
+    async def _has_ended(self, name: str) -> bool:
+        found = await self.find(name)
+        return found is None or not found.alive
 
     async def signal(self, name: str, signal: str) -> None:
         """Send a signal to the main process; a container that no longer runs is fine."""

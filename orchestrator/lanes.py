@@ -21,6 +21,11 @@ class Lanes:
         async with self._locks.setdefault(name, asyncio.Lock()):
             yield
 
+    def busy(self, name: str) -> bool:
+        """Whether somebody is in the lane."""
+        lock = self._locks.get(name)
+        return lock is not None and lock.locked()
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """One of the slots inside the block."""

@@ -1,4 +1,4 @@
-"""What a run's container finds in its volume: the order for the driver, and what belongs to the task."""
+"""What a container finds in its volume: the order for the program in it, and what belongs to the task."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.forge import Identity
+from orchestrator.interactive.opening import Opening
 from orchestrator.records import FollowUp
-from orchestrator.workspaces import Run
+from orchestrator.workspaces import Run, Workspace
 
 ATTACHMENTS = "attachments"  # the folder in the volume
 ATTACHED = f"/workspace/{ATTACHMENTS}"  # where Claude finds it
@@ -27,9 +28,48 @@ def files(run: Run, base: str, author: Identity, seconds: int) -> Mapping[str, b
 
     base: the branch that the pull request goes into. seconds: after which the run is ended.
     """
-    workspace = run.workspace
-    settings = {
-        "run_id": run.id,
+    settings = _settings(
+        run.workspace, run.id, base, author, link=run.link, seconds=seconds, message_id=run.message_id
+    )
+    folder = f"runs/{run.id}"
+    return {
+        "context.md": _context(run.context, run.workspace),
+        "runs/": b"",
+        f"{folder}/": b"",
+        f"{folder}/inbox/": b"",
+        f"{folder}/run.json": json.dumps(settings).encode(),
+        f"{folder}/task.md": run.task.encode(),
+    }
+
+
+def interactive_files(opening: Opening, base: str, author: Identity) -> Mapping[str, bytes]:
+    """The same for a container with terminals, which has no task and no end of its own."""
+    settings = _settings(
+        opening.workspace, opening.id, base, author, link=opening.link, seconds=0, message_id=""
+    )
+    return {
+        "context.md": _context(opening.context, opening.workspace),
+        "interactive/": b"",
+        "interactive/order.json": json.dumps(settings).encode(),
+    }
+
+
+def _context(text: str, workspace: Workspace) -> bytes:
+    return (text + (FOREIGN_CONFIGURATION if workspace.untrusted else "")).encode()
+
+
+def _settings(
+    workspace: Workspace,
+    order_id: str,
+    base: str,
+    author: Identity,
+    *,
+    link: str,
+    seconds: int,
+    message_id: str,
+) -> Mapping[str, object]:
+    return {
+        "run_id": order_id,
         "repository": workspace.repository,
         "branch": workspace.branch,
         "base": base,
@@ -38,19 +78,10 @@ def files(run: Run, base: str, author: Identity, seconds: int) -> Mapping[str, b
         "resume": workspace.session_id,
         "time_limit": seconds,
         "author": {"name": author.name, "email": author.email},
-        "trailers": [f"Heddle-Conversation: {run.link}"] if run.link else [],
-        "message_id": run.message_id,
+        "trailers": [f"Heddle-Conversation: {link}"] if link else [],
+        "message_id": message_id,
         "start": workspace.start,
         "untrusted": workspace.untrusted,
-    }
-    folder = f"runs/{run.id}"
-    return {
-        "context.md": (run.context + (FOREIGN_CONFIGURATION if workspace.untrusted else "")).encode(),
-        "runs/": b"",
-        f"{folder}/": b"",
-        f"{folder}/inbox/": b"",
-        f"{folder}/run.json": json.dumps(settings).encode(),
-        f"{folder}/task.md": run.task.encode(),
     }
 
 

@@ -1,4 +1,4 @@
-"""What to tell a person when a run can't start or can't be published: what happened, what to do next."""
+"""What to tell a person when a run or a workspace can't start, or its work can't be published: what happened, what to do."""
 
 from __future__ import annotations
 
@@ -38,6 +38,34 @@ UNEXPECTED = "Something went wrong inside Heddle ({error})."
 UNEXPECTED_TODO = (
     "Ask again; if it happens twice, an admin finds the details in Heddle's log under run {run}."
 )
+
+OPENING_CLONE = "The repository could not be brought into the workspace."
+OPENING_CLONE_TODO = (
+    "Open the workspace again; if it fails again, ask whoever runs Heddle to look at its log."
+)
+OPENING_BASE = "The base branch does not exist in the repository any more."
+OPENING_BASE_TODO = "Ask for a workspace again with `branch:` and one that exists."
+OPENING_FAILED = "Something went wrong while the workspace was made ready."
+OPENING_FAILED_TODO = "Open it again; if it fails again, ask whoever runs Heddle to look at its log."
+OPENING_DIED = "The workspace's container ended before its terminals were ready."
+OPENING_DIED_TODO = "Open it again; nothing in the workspace is lost."
+OPENING_MEMORY = "The workspace ran out of memory before its terminals were ready."
+OPENING_MEMORY_TODO = (
+    "Open it again, or ask whoever runs Heddle for a higher limit. Nothing in the workspace is lost."
+)
+OPENING_SILENT = "The workspace's container runs, but its terminals don't answer."
+OPENING_SILENT_TODO = "Try again; if it stays so, ask whoever runs Heddle. Nothing in the workspace is lost."
+
+
+def of_opening(reason: str, output: str) -> Problem:
+    """Why no terminal came, by the reason that the container's own side gave."""
+    match reason:
+        case "clone_failed":
+            return Problem(OPENING_CLONE, OPENING_CLONE_TODO, output)
+        case "base_missing":
+            return Problem(OPENING_BASE, OPENING_BASE_TODO, output)
+        case _:
+            return Problem(OPENING_FAILED, OPENING_FAILED_TODO, output)
 
 
 def of_start(error: Exception, *, repository: str, run_id: str) -> Problem:

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.database import Database
+from orchestrator.interactive.holding import LIVE_RUNS, Held, live_opening, live_run_ids, lock, workspace_of
 from orchestrator.report import Report, RunState
-from orchestrator.tables import FollowUpRow, RunRow, WorkspaceRow
+from orchestrator.tables import FollowUpRow, OpeningRow, RunRow, WorkspaceRow
 from orchestrator.workspaces import Run, Workspace, branch_name, new_id
 
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
-_LIVE = [state.value for state in RunState if not state.ended]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,18 @@ class Records:
         self._database = database
 
     async def create_run(self, request: RunRequest) -> Run:
-        """The run of a message, made when the message has none, in the conversation's workspace."""
+        """The run of a message, made when the message has none, in the conversation's workspace.
+
+        Raises Held when that workspace is open interactively.
+        """
         async with self._database.write() as session:
             existing = await session.scalar(sa.select(RunRow).where(RunRow.message_id == request.message_id))
             if existing is None:
-                workspace = await _workspace(session, request)
+                workspace = await choose_workspace(session, request)
+                await lock(session, workspace.id)
+                opening = await live_opening(session, workspace.id)
+                if opening is not None:
+                    raise Held(opening=opening)
                 existing = RunRow(
                     id=new_id(),
                     workspace_id=workspace.id,
@@ -115,11 +122,11 @@ class Records:
                 )
                 session.add(existing)
                 await session.flush()
-            return await _run(session, existing)
+            return await run_of(session, existing)
 
     async def run(self, run_id: str) -> Run:
         async with self._database.read() as session:
-            return await _run(session, await session.get_one(RunRow, run_id))
+            return await run_of(session, await session.get_one(RunRow, run_id))
 
     async def live_run(self, conversation_ids: Sequence[str], repository: str) -> Run | None:
         """The newest run of these conversations in a repository that has not ended."""
@@ -129,13 +136,13 @@ class Records:
                 .join(WorkspaceRow, WorkspaceRow.id == RunRow.workspace_id)
                 .where(
                     RunRow.conversation_id.in_(conversation_ids),
-                    RunRow.state.in_(_LIVE),
+                    RunRow.state.in_(LIVE_RUNS),
                     sa.func.lower(WorkspaceRow.repository) == repository.lower(),
                 )
                 .order_by(RunRow.created_at.desc())
                 .limit(1)
             )
-            return await _run(session, row) if row is not None else None
+            return await run_of(session, row) if row is not None else None
 
     async def runs(
         self, conversation_ids: Sequence[str] | None = None, *, live: bool = False, limit: int = 20
@@ -145,17 +152,25 @@ class Records:
         if conversation_ids is not None:
             query = query.where(RunRow.conversation_id.in_(conversation_ids))
         if live:
-            query = query.where(RunRow.state.in_(_LIVE))
+            query = query.where(RunRow.state.in_(LIVE_RUNS))
         async with self._database.read() as session:
-            return [await _run(session, row) for row in await session.scalars(query)]
+            return [await run_of(session, row) for row in await session.scalars(query)]
 
     async def is_only_run(self, run: Run) -> bool:
-        """Whether its workspace has never had another run."""
+        """Whether its workspace has never had another run, nor been open interactively."""
         async with self._database.read() as session:
             count = await session.scalar(
                 sa.select(sa.func.count()).where(RunRow.workspace_id == run.workspace.id)
             )
-            return count == 1
+            openings = await session.scalar(
+                sa.select(sa.func.count()).where(OpeningRow.workspace_id == run.workspace.id)
+            )
+            return count == 1 and openings == 0
+
+    async def is_open(self, workspace_id: str) -> bool:
+        """Whether an opening has the workspace or waits for it."""
+        async with self._database.read() as session:
+            return await live_opening(session, workspace_id) is not None
 
     async def save(self, run_id: str, *, state: RunState, report: Report | None = None) -> None:
         """Keep where a run is, and its report once it has an end."""
@@ -178,7 +193,19 @@ class Records:
                 .order_by(WorkspaceRow.created_at.desc())
                 .limit(1)
             )
-            return _workspace_of(row) if row is not None else None
+            return workspace_of(row) if row is not None else None
+
+    async def workspace(self, workspace_id: str) -> Workspace | None:
+        """A workspace by its id."""
+        async with self._database.read() as session:
+            row = await session.get(WorkspaceRow, workspace_id)
+            return workspace_of(row) if row is not None else None
+
+    async def run_in(self, workspace_id: str) -> Run | None:
+        """The run that has a workspace now, or waits for it."""
+        async with self._database.read() as session:
+            ids = await live_run_ids(session, workspace_id)
+            return await run_of(session, await session.get_one(RunRow, ids[0])) if ids else None
 
     async def save_workspace(
         self, workspace_id: str, *, base: str | None = None, session_id: str | None = None
@@ -266,7 +293,8 @@ class Records:
                 )
 
 
-async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow:
+async def choose_workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow:
+    """The workspace that a request is for, made when there is none."""
     query = sa.select(WorkspaceRow).where(
         WorkspaceRow.conversation_id.in_((request.conversation_id, *request.shared)),
         sa.func.lower(WorkspaceRow.repository) == request.repository.lower(),
@@ -308,8 +336,8 @@ async def _workspace(session: AsyncSession, request: RunRequest) -> WorkspaceRow
     return created
 
 
-async def _run(session: AsyncSession, row: RunRow) -> Run:
-    workspace = _workspace_of(await session.get_one(WorkspaceRow, row.workspace_id))
+async def run_of(session: AsyncSession, row: RunRow) -> Run:
+    workspace = workspace_of(await session.get_one(WorkspaceRow, row.workspace_id))
     return Run(
         id=row.id,
         workspace=workspace,
@@ -327,17 +355,4 @@ async def _run(session: AsyncSession, row: RunRow) -> Run:
         note=row.note,
         attachments=tuple(row.attachments),
         head=row.head,
-    )
-
-
-def _workspace_of(row: WorkspaceRow) -> Workspace:
-    return Workspace(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        repository=row.repository,
-        base=row.base,
-        branch=row.branch,
-        session_id=row.session_id,
-        start=row.start,
-        untrusted=row.untrusted,
     )

@@ -13,17 +13,18 @@ import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
 from orchestrator import orders, problems, pull_request
-from orchestrator.both import both
 from orchestrator.claude.transcript import transcript
-from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, EngineUnavailable, Limits
+from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable, Limits
 from orchestrator.durability import Underway, begin
 from orchestrator.following import Followed, Following
-from orchestrator.forge import Forge, ForgeError, Identity
-from orchestrator.gateway.door import Door
+from orchestrator.forge import Forge, ForgeError
 from orchestrator.gateway.server import Gateway
+from orchestrator.interactive.holding import Held
+from orchestrator.interactive.openings import Openings
 from orchestrator.lanes import Lanes
-from orchestrator.mirrors import Mirror, Mirrors, RepositoryMissing, RepositoryUnreachable
+from orchestrator.mirrors import Mirrors, RepositoryMissing, RepositoryUnreachable
 from orchestrator.persistence import persist
+from orchestrator.preparing import Machine, Preparing, Wanted, door_of
 from orchestrator.records import FollowUp, Records, RunRequest, request_after
 from orchestrator.report import Problem, Report, RunState
 from orchestrator.watcher import Watcher
@@ -50,7 +51,11 @@ class RunOptions:
 
 @DBOS.dbos_class()
 class Runs(DBOSConfiguredInstance):
-    """Begins, steers and stops runs, and carries each through to its end whatever happens to Heddle."""
+    """Begins, steers and stops runs, and carries each through to its end whatever happens to Heddle.
+
+    lanes: shared with whatever else works in the same workspaces. openings: what has taken a workspace over is told
+    what was said to the run before.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class Runs(DBOSConfiguredInstance):
         redact: Callable[[str], str],
         options: RunOptions,
         underway: Underway,
+        openings: Openings,
+        lanes: Lanes,
     ) -> None:
         super().__init__(config_name="runs")
         self._records = records
@@ -76,10 +83,24 @@ class Runs(DBOSConfiguredInstance):
         self._options = options
         self._underway = underway
         self._following = Following(engine)
-        self._lanes = Lanes(options.at_once)
+        self._openings = openings
+        self._lanes = lanes
+        self._preparing = Preparing(
+            records=records,
+            engine=engine,
+            mirrors=mirrors,
+            gateway=gateway,
+            forge=forge,
+            machine=Machine(
+                options.deployment, options.image, options.limits, options.environment, options.attachments
+            ),
+        )
 
     async def begin(self, request: RunRequest) -> Run:
-        """Start the run of a message, once however often this is called for that message."""
+        """Start the run of a message, once however often this is called for that message.
+
+        Raises Held when its workspace is open interactively.
+        """
         run = await self._records.create_run(request)
         if not run.state.ended:
             self._watcher.changed(run.conversation_id, run.first_report())
@@ -147,62 +168,16 @@ class Runs(DBOSConfiguredInstance):
 
     async def _prepare(self, run: Run) -> Problem | None:
         """Have a container that is ready to be started, or was started by an earlier attempt."""
-        workspace = run.workspace
-        (mirror_path, sockets), (_, author) = await both(
-            both(self._mirrors.prepare(workspace.repository), self._gateway.open(_door(run))),
-            both(
-                self._engine.ensure_volume(workspace.volume, workspace.labels(self._options.deployment)),
-                self._forge.identity(workspace.repository),
-            ),
-        )
-        spec = ContainerSpec(
-            name=run.container,
-            image=self._options.image,
-            command=["headless", run.folder],
-            volume=workspace.volume,
-            mirror=mirror_path.absolute(),
-            sockets=sockets,
-            limits=self._options.limits,
-            labels=run.labels(self._options.deployment),
-            environment=self._options.environment,
-        )
-        # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
-        guess = workspace.base or await self._mirrors.last_default(workspace.repository)
-        also = [workspace.start] if workspace.start else []
-        created, mirror = await both(
-            self._make_ready(run, spec, guess, author),
-            self._mirrors.refresh(workspace.repository, also=also),
-        )
-        if not created:
-            return None
-        problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
-        if problem is not None:
-            return problem
-        base = await self._settle_base(run, mirror)
-        if base != guess:
-            await self._engine.put(
-                run.container, "/workspace", orders.files(run, base, author, self._options.seconds)
+        return await self._preparing.prepare(
+            Wanted(
+                workspace=run.workspace,
+                container=run.container,
+                command=["headless", run.folder],
+                labels=run.labels(self._options.deployment),
+                files=lambda base, author: orders.files(run, base, author, self._options.seconds),
+                attachments=run.attachments,
             )
-        return None
-
-    async def _make_ready(self, run: Run, spec: ContainerSpec, base: str, author: Identity) -> bool:
-        """Create the container and put the run's files into its volume; False when it was started before."""
-        container = await self._engine.ensure_container(spec)
-        if container.state != "created":
-            return False
-        attached = await asyncio.to_thread(orders.attached, self._options.attachments, run.attachments)
-        await self._engine.put(
-            run.container,
-            "/workspace",
-            {**orders.files(run, base, author, self._options.seconds), **attached},
         )
-        return True
-
-    async def _settle_base(self, run: Run, mirror: Mirror) -> str:
-        base = run.workspace.base or mirror.default_branch
-        assert base is not None  # of_base has seen to it
-        await self._records.save_workspace(run.workspace.id, base=base)
-        return base
 
     @DBOS.step()
     async def _follow(self, run_id: str) -> str:
@@ -221,7 +196,7 @@ class Runs(DBOSConfiguredInstance):
             return (await self._records.run(run_id)).stop_requested
 
         try:
-            await self._gateway.open(_door(run))  # Heddle may be a new process
+            await self._gateway.open(door_of(run.workspace))  # Heddle may be a new process
             if run.stop_requested:
                 await self._engine.signal(run.container, "SIGTERM")
             await self._put_follow_ups(run)
@@ -326,7 +301,8 @@ class Runs(DBOSConfiguredInstance):
     async def _remove(self, run_id: str, started: bool) -> None:
         run = await self._records.run(run_id)
         await persist(f"removing container {run.container}", lambda: self._engine.remove(run.container))
-        await self._gateway.close(run.workspace.id)
+        if not await self._records.is_open(run.workspace.id):  # what has taken over needs the same door
+            await self._gateway.close(run.workspace.id)
         if not started and await self._records.is_only_run(run):
             await persist(
                 f"removing volume {run.workspace.volume}",
@@ -335,12 +311,18 @@ class Runs(DBOSConfiguredInstance):
 
     @DBOS.step()
     async def _carry_on(self, run_id: str) -> None:
-        """What was said to the run and not read any more becomes the next run."""
+        """What was said to the run and not read any more becomes the next run, or known to who took over."""
         waiting = await self._records.follow_ups(run_id)
         if not waiting:
             return
         run = await self._records.run(run_id)
-        following = await self.begin(request_after(run, waiting))
+        try:
+            following = await self.begin(request_after(run, waiting))
+        except Held as held:
+            # Usually its start has taken everything in; what came after that is kept for its next container.
+            if held.opening is not None:
+                await self._openings.take_in(held.opening)
+            return
         await self._records.hand_over([follow_up.message_id for follow_up in waiting], following.id)
 
     async def _put_follow_ups(self, run: Run) -> None:
@@ -366,11 +348,6 @@ class Runs(DBOSConfiguredInstance):
 
     def _log(self, run_id: str) -> Path:
         return self._options.logs / f"{run_id}.log"
-
-
-def _door(run: Run) -> Door:
-    workspace = run.workspace
-    return Door(workspace_id=workspace.id, repository=workspace.repository, branch=workspace.branch)
 
 
 def _write(path: Path, text: str) -> None:

@@ -64,3 +64,34 @@ class FollowUpRow(Base):
     attachments: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     created_at: Mapped[float]
     delivered: Mapped[bool] = mapped_column(default=False)
+
+
+class OpeningRow(Base):
+    """One interactive time of a workspace."""
+
+    __tablename__ = "openings"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(sa.ForeignKey("workspaces.id"), index=True)
+    conversation_id: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)  # a message opens at most one
+    opener: Mapped[str]
+    context: Mapped[str]
+    link: Mapped[str]
+    attachments: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    state: Mapped[str] = mapped_column(index=True)
+    word: Mapped[str] = mapped_column(default="")  # what its close was told to do with unpushed work
+    problem: Mapped[dict[str, Any] | None]
+    created_at: Mapped[float]
+    ended_at: Mapped[float | None]
+
+
+class TerminalRow(Base):
+    """A further tab of a workspace; the one with Claude Code needs no row."""
+
+    __tablename__ = "terminals"
+
+    workspace_id: Mapped[str] = mapped_column(sa.ForeignKey("workspaces.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    position: Mapped[int]

@@ -22,7 +22,7 @@ from bot.github.reading import Subjects, as_written, number_in
 from bot.github.report import notice, render
 from bot.github.sanitize import sanitized
 from bot.github.subjects import Post, Review, Subject
-from bot.platform import Background, Brief
+from bot.platform import Background, Brief, Button
 from orchestrator.forge import ForgeError, ForgeUnavailable
 from orchestrator.report import Report
 
@@ -35,6 +35,8 @@ class GitHub:
     interval = 5.0  # an edit counts five points of the 900 a minute that GitHub allows all edits
     fixed = True
     takes_files = False
+    private = False
+    call = "/claude "
 
     def __init__(
         self,
@@ -61,9 +63,18 @@ class GitHub:
         repository = subject_of(message.conversation).repository
         await self._reactions.done(repository, str(message.data.get("node", "")), good=good)
 
-    async def say(self, conversation: Conversation, key: str, text: str) -> None:
+    async def say(
+        self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
+    ) -> None:
+        """Without buttons, which GitHub doesn't have: the text says what to write."""
         async with _unless_refused(conversation):
             await self._posts.put_once(key, conversation.id, subject_of(conversation), notice(text))
+
+    async def tell(self, message: Message, text: str) -> None:
+        """GitHub has no answers for one person only, and what is for one person must reach nobody else."""
+
+    async def name(self, user: str) -> str:
+        return user
 
     async def ask_repository(
         self, conversation: Conversation, key: str, question_id: str, repositories: Sequence[str]
@@ -73,9 +84,9 @@ class GitHub:
     async def answered(self, conversation: Conversation, key: str, repository: str) -> None:
         """An issue's repository is known: nothing was asked."""
 
-    async def show(self, conversation: Conversation, key: str, report: Report) -> None:
+    async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
         async with _unless_refused(conversation):
-            text = render(report, now=time.time())
+            text = render(report, now=time.time(), page=page)
             await self._posts.put(key, conversation.id, subject_of(conversation), text)
 
     async def attach(self, conversation: Conversation, key: str, log: Path) -> None:

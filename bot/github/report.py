@@ -38,6 +38,10 @@ DONE_BEFORE = "{steps} done before"
 MORE = "and {steps} more"
 OUTPUT = "The last lines of output"
 STOP = "Stop it with `/claude stop`."
+STOP_OR_CONTINUE = (
+    "Stop it with `/claude stop`, or {link}: that stops it, saves its work and opens a terminal."
+)
+CONTINUE = "continue interactively"
 NOTHING = "(nothing to show)"
 
 CONCLUSIONS = {
@@ -79,12 +83,12 @@ def key_of(body: str) -> str | None:
     return match[1] if match else None
 
 
-def render(report: Report, *, now: float) -> str:
-    """A run's report, without marker. At most 60,000 characters.
+def render(report: Report, *, now: float, page: str = "") -> str:
+    """A run's report, without marker. At most 60,000 characters. `page`: the address of its workspace's page.
 
     Claude's texts ping nobody and can't take in what stands after them.
     """
-    return _rendered(report, now, 1)
+    return _rendered(report, now, 1, page)
 
 
 def notice(text: str) -> str:
@@ -112,11 +116,11 @@ def _summary(report: Report, now: float) -> str:
     return summary if _bytes(summary) <= CHECK_BYTES else _rendered(report, now, 4)
 
 
-def _rendered(report: Report, now: float, share: int) -> str:
+def _rendered(report: Report, now: float, share: int, page: str = "") -> str:
     """The report with every text cut to a `share`th of its length."""
     parts = [_header(report, now), _fitted(report.note, NOTE_LENGTH // share)]
     parts.append(checklist := _checklist(report, share))
-    parts += _ended(report, now, share) if report.state.ended else _going_on(report, share)
+    parts += _ended(report, now, share, page) if report.state.ended else _going_on(report, share, page)
     shown = [part for part in parts if part]
     if checklist:
         after = shown.index(checklist) + 1
@@ -136,15 +140,16 @@ def _header(report: Report, now: float) -> str:
     return " · ".join(part for part in (*parts, where) if part)
 
 
-def _going_on(report: Report, share: int) -> list[str]:
+def _going_on(report: Report, share: int, page: str) -> list[str]:
+    link = _door(page, CONTINUE)
     return [
         _fitted(report.words, WORDS_LENGTH // share),
         _line(report.activity, ACTIVITY_LENGTH // share),
-        f"<sub>{STOP}</sub>",
+        f"<sub>{STOP_OR_CONTINUE.format(link=link) if link else STOP}</sub>",
     ]
 
 
-def _ended(report: Report, now: float, share: int) -> list[str]:
+def _ended(report: Report, now: float, share: int, page: str) -> list[str]:
     parts: list[str] = []
     if report.problem is not None:
         parts += _problem(report.problem, share)
@@ -155,7 +160,14 @@ def _ended(report: Report, now: float, share: int) -> list[str]:
         parts.append(_fitted(report.result, length) or _fitted(report.words, length))
     if report.pull_request is not None:
         parts.append(_pull_request(report.pull_request))
-    return [*parts, wording.figures(report, now)]
+    footer = (wording.figures(report, now), _door(page, CONTINUE.capitalize()))
+    return [*parts, " · ".join(part for part in footer if part)]
+
+
+def _door(page: str, label: str) -> str:
+    """The link to a workspace's page; "" where there is none. Following it starts nothing: the page asks first."""
+    link = _link(page, label)
+    return link if link != label else ""
 
 
 def _pull_request(pull_request: PullRequest) -> str:

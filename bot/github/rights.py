@@ -63,6 +63,11 @@ class GitHubRights:
                 self._known.pop(next(iter(self._known)))
         return allowed
 
+    async def account_may_write(self, repository: str, account_id: int) -> bool:
+        """Whether the account with this number may write now, by whatever name it goes today. Raises ForgeError."""
+        login = await self._login_of(repository, account_id)
+        return login is not None and await self._ask(repository, login)
+
     async def _of_login(self, repository: str, login: str) -> Verdict:
         name = login.lower()
         if name.endswith("[bot]"):

@@ -13,6 +13,19 @@ from bot.slack.thread import Thread, source
 PLATFORM = "slack"
 CHOOSE = "choose_repository"
 STOP = "stop_run"
+CONTINUE = "continue_interactively"
+ENTER = "open_workspace"
+RESCUE = "close_rescue"
+DISCARD = "close_discard"
+
+BUTTONS = {
+    STOP: MessageKind.STOP,
+    CONTINUE: MessageKind.CONTINUE,
+    ENTER: MessageKind.ENTER,
+    RESCUE: MessageKind.RESCUE,
+    DISCARD: MessageKind.DISCARD,
+}
+"""Buttons by their action's id. The value of each says what it is about."""
 
 # A post by a person comes without a subtype, or with one of these; edits, joins and bots have others.
 _PERSONAL = frozenset({None, "file_share", "thread_broadcast", "me_message"})
@@ -76,8 +89,8 @@ def _action(body: Mapping[str, Any]) -> Incoming | None:
     if action["action_id"] == CHOOSE:
         kind, subject = MessageKind.CHOICE, _text(action["block_id"])
         text = _text(action["selected_option"]["value"])
-    elif action["action_id"] == STOP:
-        kind, subject, text = MessageKind.STOP, _text(action["value"]), ""
+    elif (button := BUTTONS.get(_text(action["action_id"]))) is not None:
+        kind, subject, text = button, _text(action["value"]), ""
     else:
         return None
     # Interactions have no delivery id; who pressed what when is one.

@@ -15,10 +15,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import wording
 from bot.conversations import Conversation, Message, MessageKind
-from bot.platform import Background, Brief
+from bot.platform import Background, Brief, Button
 from bot.slack.context import Line, render_background, render_context
 from bot.slack.escape import plain_text
 from bot.slack.posts import GONE, Posts
+from bot.slack.private import PrivateNotes
 from bot.slack.report import notice, picked, picker, render
 from bot.slack.thread import Thread, source_ts
 from orchestrator.database import Database
@@ -37,10 +38,13 @@ class Slack:
     help = wording.SLACK_HELP
     fixed = False
     takes_files = True
+    private = True
+    call = ""
 
     def __init__(self, client: AsyncWebClient, database: Database, bot_user_id: str) -> None:
         self._client = client
         self._posts = Posts(client, database)
+        self._notes = PrivateNotes(client)
         self._bot_user_id = bot_user_id
         self._names: dict[str, str] = {}
         self._reactions = AsyncLimiter(20, 20)  # Slack's tier 3, about 50 a minute, with its short bursts
@@ -61,10 +65,16 @@ class Slack:
     async def done(self, message: Message, *, good: bool) -> None:
         """The answer or the report in the thread says it already."""
 
-    async def say(self, conversation: Conversation, key: str, text: str) -> None:
+    async def say(
+        self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
+    ) -> None:
         async with _unless_gone(conversation):
             thread = Thread.of(conversation.address)
-            await self._posts.put_once(key, conversation.id, thread, notice(text))
+            await self._posts.put_once(key, conversation.id, thread, notice(text, buttons))
+
+    async def tell(self, message: Message, text: str) -> None:
+        async with _unless_gone(message.conversation):
+            await self._notes.tell(Thread.of(message.conversation.address), message.author, text)
 
     async def ask_repository(
         self, conversation: Conversation, key: str, question_id: str, repositories: Sequence[str]
@@ -80,7 +90,7 @@ class Slack:
             thread = Thread.of(conversation.address)
             await self._posts.put(key, conversation.id, thread, picked(repository))
 
-    async def show(self, conversation: Conversation, key: str, report: Report) -> None:
+    async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
         async with _unless_gone(conversation):
             thread = Thread.of(conversation.address)
             await self._posts.put(key, conversation.id, thread, render(report, now=time.time()))

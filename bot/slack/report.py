@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot import wording
+from bot.conversations import MessageKind
 from bot.markdown import ELLIPSIS, first_line, truncate, whole_characters
+from bot.platform import Button
 from bot.printable import printable
-from bot.slack.deliveries import CHOOSE, STOP
+from bot.slack.deliveries import BUTTONS, CHOOSE
 from bot.slack.escape import disarm, escape
 from orchestrator.report import Problem, Report, RunState, Todo, TodoStatus
 
@@ -19,9 +21,13 @@ from orchestrator.report import Problem, Report, RunState, Todo, TodoStatus
 OPTION_LENGTH = 75
 OPTIONS = 100
 BUTTON_VALUE_LENGTH = 2_000
+BUTTON_LENGTH = 75
+CONFIRM_TITLE_LENGTH = 100
+CONFIRM_TEXT_LENGTH = 300
+CONFIRM_BUTTON_LENGTH = 30
 FALLBACK_LENGTH = 3_000
 
-NOTICE_LENGTH = 3_000
+NOTICE_LENGTH = 6_000
 RESULT_LENGTH = 7_000
 RESULT_LENGTH_BESIDE_PROBLEM = 3_000
 WORDS_LENGTH = 700
@@ -47,6 +53,8 @@ SYMBOLS = {
 }
 MARKS = {TodoStatus.COMPLETED: "☑", TodoStatus.IN_PROGRESS: "▶", TodoStatus.PENDING: "☐"}
 
+ACTIONS = {kind: action for action, kind in BUTTONS.items()}
+
 PULL_REQUEST = "Pull request #{number}"
 CHOOSE_TEXT = (
     "Which repository is this for? Choose one, or reply `repo:owner/name`. "
@@ -59,6 +67,7 @@ NONE_TEXT = (
 PLACEHOLDER = "Choose a repository"
 PICKED = "Working in `{repository}`."
 STOP_LABEL = "Stop"
+CANCEL_LABEL = "Cancel"
 NOTHING = "(nothing to show)"
 
 _ADDRESS = re.compile(r"https?://[!#-;=?-{}~]+")  # what a link of Slack's takes as it is, but for "&"
@@ -81,6 +90,7 @@ def render(report: Report, *, now: float) -> Rendered:
     if report.todos:
         blocks.append(_checklist(report))
     blocks += _ended(report, now) if report.state.ended else _going_on(report)
+    blocks += _actions(_offered(report))
     summary = f"{wording.STATES[report.state]}: {_line(report.task, TASK_LENGTH) or NOTHING}"
     if report.pull_request is not None:
         summary += f" {_line(report.pull_request.url, ADDRESS_LENGTH)}"
@@ -110,10 +120,10 @@ def picked(repository: str) -> Rendered:
     return notice(PICKED.format(repository=repository))
 
 
-def notice(text: str) -> Rendered:
-    """A short answer in markdown."""
+def notice(text: str, buttons: Sequence[Button] = ()) -> Rendered:
+    """A short answer in markdown, with buttons of different kinds under it."""
     shown = _fitted(text, NOTICE_LENGTH) or NOTHING
-    return Rendered(_plain(shown, FALLBACK_LENGTH), [_markdown(shown)])
+    return Rendered(_plain(shown, FALLBACK_LENGTH), [_markdown(shown), *_actions(buttons)])
 
 
 def _headline(report: Report, now: float) -> str:
@@ -132,15 +142,45 @@ def _going_on(report: Report) -> list[dict[str, Any]]:
         blocks.append(_markdown(words))
     if activity := _line(report.activity, ACTIVITY_LENGTH):
         blocks.append(_context(activity))
-    if 0 < len(report.run_id) <= BUTTON_VALUE_LENGTH:
-        button = {
-            "type": "button",
-            "action_id": STOP,
-            "value": report.run_id,
-            "text": {"type": "plain_text", "text": STOP_LABEL},
-        }
-        blocks.append({"type": "actions", "elements": [button]})
     return blocks
+
+
+def _offered(report: Report) -> list[Button]:
+    """What can be done with a run."""
+    asks = "" if report.state.ended else wording.CONTINUE_ASKS
+    go_on = Button(MessageKind.CONTINUE, report.run_id, wording.CONTINUE_LABEL, asks=asks)
+    return [go_on] if report.state.ended else [Button(MessageKind.STOP, report.run_id, STOP_LABEL), go_on]
+
+
+def _actions(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    """Buttons in a row, as far as Slack takes what they carry."""
+    elements = [_button(button) for button in buttons if 0 < len(button.subject) <= BUTTON_VALUE_LENGTH]
+    return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def _button(button: Button) -> dict[str, Any]:
+    element: dict[str, Any] = {
+        "type": "button",
+        "action_id": ACTIONS[button.kind],
+        "value": button.subject,
+        "text": _label(button.label, BUTTON_LENGTH),
+    }
+    if button.danger:
+        element["style"] = "danger"
+    if button.asks:
+        element["confirm"] = {
+            "title": _label(f"{button.label}?", CONFIRM_TITLE_LENGTH),
+            "text": _label(button.asks, CONFIRM_TEXT_LENGTH),
+            "confirm": _label(button.label, CONFIRM_BUTTON_LENGTH),
+            "deny": _label(CANCEL_LABEL, CONFIRM_BUTTON_LENGTH),
+        }
+        if button.danger:
+            element["confirm"]["style"] = "danger"
+    return element
+
+
+def _label(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": first_line(printable(text), limit) or NOTHING}
 
 
 def _ended(report: Report, now: float) -> list[dict[str, Any]]:

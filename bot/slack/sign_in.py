@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import (
@@ -35,13 +37,22 @@ def client_for(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebCl
     )
 
 
-async def sign_in(client: AsyncWebClient) -> str:
-    """The bot's user id, as soon as Slack answers."""
-    found = ""
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Who Heddle is in Slack: the ids of its user and of its team."""
+
+    user: str
+    team: str
+
+
+async def sign_in(client: AsyncWebClient) -> Bot:
+    """Who the bot is, as soon as Slack answers."""
+    found = Bot("", "")
 
     async def ask() -> None:
         nonlocal found
-        found = str((await client.auth_test())["user_id"])
+        answer = await client.auth_test()
+        found = Bot(str(answer["user_id"]), str(answer["team_id"]))
 
     try:
         await persist("signing in to Slack", ask, on=(aiohttp.ClientError, TimeoutError, OSError))

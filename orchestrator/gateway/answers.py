@@ -33,15 +33,20 @@ def text(status: int, lines: Sequence[str]) -> Response:
     return Response(status=status, text="".join(f"{line}\n" for line in lines), headers=_SERVER)
 
 
-def model_error(status: int, line: str) -> Response:
+def line(status: int, words: str) -> Response:
+    """One line without its end, for a program that puts it there itself."""
+    return Response(status=status, text=words, headers=_SERVER)
+
+
+def model_error(status: int, words: str) -> Response:
     """An error object of the Messages API, as Claude Code shows it."""
-    error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": line}
+    error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": words}
     body = json.dumps({"type": "error", "error": error})
     return Response(status=status, text=body, content_type="application/json", headers=_SERVER)
 
 
-def spoken(speech: Speech, status: int, line: str) -> Response:
-    return model_error(status, line) if speech is Speech.MODEL else text(status, [line])
+def spoken(speech: Speech, status: int, words: str) -> Response:
+    return model_error(status, words) if speech is Speech.MODEL else text(status, [words])
 
 
 def nowhere(place: Nowhere) -> Response:

@@ -58,6 +58,11 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class PullRequestWish:
+    """The wish for a pull request of the workspace's own branch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """Claude Code asking whether anything is there."""
 
@@ -70,7 +75,7 @@ class Nowhere:
     line: str
 
 
-Route = GitRefs | GitPack | ModelCall | Greeting | Nowhere
+Route = GitRefs | GitPack | ModelCall | PullRequestWish | Greeting | Nowhere
 
 _PART = r"[A-Za-z0-9_.-]{1,200}"
 _GIT = re.compile(
@@ -84,12 +89,15 @@ _MODELS = re.compile(rf"/model(?P<target>/v1/models{_QUERY})")
 # Claude Code 2.1 sends HEAD …/api/hello when it may send more than the necessary.
 _GREETING = re.compile(r"/model(?:/|/api/hello)?")
 _GREETING_METHODS = frozenset({"GET", "HEAD"})
+_PULL_REQUEST = ("POST", "/pull-request")
 
 
 def route(method: str, target: str, door: Door) -> Route:
     """Where a request goes. `target` is the request line's, undecoded."""
     if re.match(r"/model(?:[/?]|\Z)", target):
         return _model(method, target)
+    if (method, target) == _PULL_REQUEST:
+        return PullRequestWish()
     git = _GIT.fullmatch(target)
     if git and not door.owns(git["owner"], git["name"]):
         return Nowhere(Speech.TEXT, OTHER_REPOSITORY.format(repository=door.repository))

@@ -18,7 +18,8 @@ from orchestrator.gateway.door import Door, is_workspace_id
 from orchestrator.gateway.git import GitPassage
 from orchestrator.gateway.model import ModelPassage, OnUsage
 from orchestrator.gateway.outbound import Outbound, Upstream
-from orchestrator.gateway.routes import Greeting, ModelCall, Nowhere, Speech, route
+from orchestrator.gateway.pull_request import Publisher, PullRequestPassage
+from orchestrator.gateway.routes import Greeting, ModelCall, Nowhere, PullRequestWish, Speech, route
 
 MAX_CONNECTIONS = 256
 """Connections that one workspace may hold at a time: one container must not use up Heddle's descriptors."""
@@ -33,7 +34,7 @@ class Gateway:
     """The only way out of every container.
 
     sockets: the folder that holds a folder for each workspace; made if missing. on_usage: told what each
-    answer of the model used.
+    answer of the model used. publisher: opens the pull requests that workspaces ask for; without one, none is opened.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Gateway:
         sockets: Path,
         upstream: Upstream,
         on_usage: OnUsage | None = None,
+        publisher: Publisher | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._sockets = sockets
+        self._publisher = publisher
         self._upstream = upstream
         self._on_usage = on_usage
         self._log: FilteringBoundLogger = log if log is not None else structlog.get_logger()
@@ -100,7 +103,8 @@ class Gateway:
         model = ModelPassage(
             outbound=self._outbound, upstream=self._upstream, on_usage=self._on_usage, log=self._log
         )
-        doorway = Doorway(door, git=git, model=model, log=self._log)
+        pull_request = PullRequestPassage(self._publisher, self._log)
+        doorway = Doorway(door, git=git, model=model, pull_request=pull_request, log=self._log)
         try:
             await doorway.serve(listener)
         except BaseException:
@@ -113,12 +117,19 @@ class Doorway:
     """One workspace's server. What it may reach is `door`, which may be exchanged at any time."""
 
     def __init__(
-        self, door: Door, *, git: GitPassage, model: ModelPassage, log: FilteringBoundLogger
+        self,
+        door: Door,
+        *,
+        git: GitPassage,
+        model: ModelPassage,
+        pull_request: PullRequestPassage,
+        log: FilteringBoundLogger,
     ) -> None:
         self.door = door
         self.inode = 0
         self._git = git
         self._model = model
+        self._pull_request = pull_request
         self._log = log
         self._tasks: set[asyncio.Task[object]] = set()
         self._listening: asyncio.AbstractServer | None = None
@@ -180,6 +191,8 @@ class Doorway:
                 return answers.spoken(speech, 417, answers.BAD_EXPECT)
             if isinstance(where, ModelCall):
                 return await self._model.answer(request, where, door)
+            if isinstance(where, PullRequestWish):
+                return await self._pull_request.answer(request, door)
             return await self._git.answer(request, where, door)
         except ConnectionError:  # one of the two sides is gone, the other is cut off
             raise

@@ -212,7 +212,9 @@ def _prompts(at: int, message: Message) -> list[Prompt]:
             during = False
             continue
         own = _REMINDER.sub("", text).strip()
-        if own and not own.startswith(_NOISE):
+        if noted := _STEERED.match(own):  # at the terminal such a note comes as the user's own words
+            steered.append(Prompt(noted[1].strip(), at, True))
+        elif own and not own.startswith(_NOISE):
             words.append(own)
     if words:
         steered.append(Prompt("\n\n".join(words), at, during))

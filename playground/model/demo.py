@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 from playground.model.answer import Reply
+from playground.model.commands import COMMITTING, MERGING, commit_changes, merge_back
 from playground.model.conversation import Conversation
-from playground.model.errands import acknowledge, explain, note, run_tests
+from playground.model.errands import SHELL, acknowledge, explain, look_on, note, run_tests
 from playground.model.jobs import Job, Work, add_shout, fix_tests, rename, write_docs
 from playground.model.plan import Plan, Turn, reply
 
@@ -24,7 +25,13 @@ NO_TOOLS = (
     f"{', '.join(UNDERSTOOD)}."
 )
 
-_RULES: tuple[tuple[re.Pattern[str], Job], ...] = tuple(
+# First what has a form of its own: the commands' texts speak of tests, failures and conflicts too.
+_COMMANDS: tuple[tuple[re.Pattern[str], Job], ...] = (
+    (SHELL, look_on),
+    (MERGING, merge_back),
+    (COMMITTING, commit_changes),
+)
+_RULES: tuple[tuple[re.Pattern[str], Job], ...] = _COMMANDS + tuple(
     (re.compile(pattern, re.IGNORECASE), job)
     for pattern, job in (
         (r"--shout|\bshout\b", add_shout),

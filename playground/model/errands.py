@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from playground.model.jobs import TESTS, Work, bash, failed_tests, names, progress, quoted, read, write
@@ -12,6 +13,8 @@ NOTES_HEAD = "# Notes\n\nTasks that the playground's scripted model was given an
 FINE = "Fine. I changed nothing more."
 _TITLE_LENGTH = 200
 _NO_NOTES = "there are no notes yet"
+# What somebody ran at Claude Code's prompt with `!`, which is told to the model.
+SHELL = re.compile(r"\A<bash-input>(?P<command>.*?)</bash-input>", re.DOTALL)
 
 
 def run_tests(prompt: str) -> Work:
@@ -45,6 +48,13 @@ def explain(prompt: str) -> Work:
 def acknowledge(prompt: str) -> Work:
     yield from ()
     return FINE
+
+
+def look_on(prompt: str) -> Work:
+    """Somebody has run a command themselves."""
+    yield from ()
+    ran = SHELL.match(prompt)
+    return f"I see what `{ran['command'].strip() if ran else ''}` printed. I changed nothing."
 
 
 def note(prompt: str, understood: Sequence[str]) -> Work:

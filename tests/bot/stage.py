@@ -8,19 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from bot.answers import Answers
 from bot.commands import SubjectName
 from bot.conversations import Conversation, Conversations, Incoming, Message, MessageKind, MessageState
 from bot.github.addresses import address
 from bot.handling import Handling
+from bot.openings import OpeningReports
 from bot.places import Place
-from bot.platform import Background, Brief
+from bot.platform import Background, Brief, Button
 from bot.rights import Verdict
 from bot.schema import migrate
 from bot.starting import Starting
+from bot.workspaces import Workspaces
 from orchestrator.database import Database
 from orchestrator.forge import ForgeError
+from orchestrator.interactive.interactive import Interactive, StartFailed
+from orchestrator.interactive.opening import Opening, OpeningState, Word, Work
+from orchestrator.interactive.openings import NotOpen, Openings
 from orchestrator.records import FollowUp, Records, RunRequest
-from orchestrator.report import Report, RunState
+from orchestrator.report import Problem, Report, RunState
 from orchestrator.runs import Runs
 from orchestrator.workspaces import Run
 
@@ -31,6 +37,11 @@ MISSING = SubjectName(HOME, 99)
 SECRET = "ghp_" + "s" * 36
 
 
+def page(workspace_id: str) -> str:
+    """The address of a workspace's page."""
+    return f"https://heddle.example.org/{workspace_id}"
+
+
 @dataclass
 class Screen:
     """A platform that keeps what it is told; a key is said once in a conversation, as the protocol has it."""
@@ -39,6 +50,10 @@ class Screen:
     help: str
     interval: float = 1.0
     takes_files: bool = True
+    private: bool = True
+    call: str = ""
+    buttons: dict[tuple[str, str], list[Button]] = field(default_factory=dict)  # under what was said
+    told: list[tuple[str, str]] = field(default_factory=list)  # what only one person sees, by message
     said: dict[tuple[str, str], str] = field(default_factory=dict)  # by conversation and key
     ended: list[tuple[str, bool]] = field(default_factory=list)  # messages and whether it was good
     questions: dict[str, list[str]] = field(default_factory=dict)  # what was offered, by message
@@ -53,8 +68,18 @@ class Screen:
     async def done(self, message: Message, *, good: bool) -> None:
         self.ended.append((message.id, good))
 
-    async def say(self, conversation: Conversation, key: str, text: str) -> None:
-        self.said.setdefault((conversation.id, key), text)
+    async def say(
+        self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
+    ) -> None:
+        if (conversation.id, key) not in self.said:
+            self.said[conversation.id, key] = text
+            self.buttons[conversation.id, key] = list(buttons)
+
+    async def tell(self, message: Message, text: str) -> None:
+        self.told.append((message.id, text))
+
+    async def name(self, user: str) -> str:
+        return f"{user}'s name"
 
     async def ask_repository(
         self, conversation: Conversation, key: str, question_id: str, repositories: Sequence[str]
@@ -65,7 +90,7 @@ class Screen:
     async def answered(self, conversation: Conversation, key: str, repository: str) -> None:
         self.answers.append(f"{key} {repository}")
 
-    async def show(self, conversation: Conversation, key: str, report: Report) -> None:
+    async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
         raise AssertionError("no report is shown here")
 
     async def attach(self, conversation: Conversation, key: str, log: Path) -> None:
@@ -106,6 +131,54 @@ class Begun:
 
     async def stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
+
+
+@dataclass
+class Opened:
+    """Interactive workspaces that are only written down, in the real records. `work`: what a close would lose."""
+
+    store: Openings
+    runs: Begun
+    work: Work = field(default_factory=lambda: Work(answered=True))
+    unreachable: Problem | None = None  # why it can't be woken, to be asked for its work
+    closes: list[tuple[Word, str]] = field(default_factory=list)  # with who said it
+    handed_over: list[str] = field(default_factory=list)
+
+    async def open(self, request: RunRequest, opener: str, *, take_over: bool = False) -> Opening:
+        return await self._begin(await self.store.create(request, opener, take_over=take_over))
+
+    async def reopen(self, workspace_id: str, key: str, opener: str, *, take_over: bool = False) -> Opening:
+        return await self._begin(await self.store.again(workspace_id, key, opener, take_over=take_over))
+
+    async def _begin(self, begun: tuple[Opening, list[Run]]) -> Opening:
+        opening, runs = begun
+        for run in runs:
+            await self.runs.stop(run.id)
+        return opening
+
+    async def newest(self, workspace_id: str) -> Opening | None:
+        return await self.store.newest(workspace_id)
+
+    async def close(self, workspace_id: str, word: Word, closer: str) -> Work | None:
+        opening = await self.newest(workspace_id)
+        if opening is None or not opening.state.live:
+            raise NotOpen
+        if self.unreachable is not None and word is not Word.DISCARD:
+            raise StartFailed(self.unreachable)
+        self.closes.append((word, closer))
+        if not self.work.safe and word is Word.NONE:
+            return self.work
+        await self.move(opening, OpeningState.CLOSING)
+        return None
+
+    async def hand_over(self, workspace_id: str) -> None:
+        self.handed_over.append(workspace_id)
+        opening = await self.newest(workspace_id)
+        assert opening is not None
+        await self.move(opening, OpeningState.HANDED_OVER)
+
+    async def move(self, opening: Opening, to: OpeningState) -> None:
+        assert await self.store.move(opening.id, to, of=list(OpeningState))
 
 
 @dataclass
@@ -154,15 +227,21 @@ class Stage:
     repositories: list[str] | None = field(default_factory=lambda: [HOME, OTHER])
     subjects: set[SubjectName] = field(default_factory=set)
     chat: Screen = field(default_factory=lambda: Screen(fixed=False, help="help of the chat"))
-    forge: Screen = field(default_factory=lambda: Screen(fixed=True, help="help of the forge"))
+    forge: Screen = field(
+        default_factory=lambda: Screen(fixed=True, help="help of the forge", private=False, call="/claude ")
+    )
     places: Somewhere = field(default_factory=Somewhere)
     rights: Admission = field(default_factory=Admission)
+    sign_in: bool = True
+    most: int = 20
+    entries: list[tuple[str, str, str]] = field(default_factory=list)
     _count: int = 0
 
     def __post_init__(self) -> None:
         self.conversations = Conversations(self.database)
         self.records = Records(self.database)
         self.runs = Begun(self.records)
+        self.interactive = Opened(Openings(self.database, self.most), self.runs)
 
     @property
     def attachments(self) -> Path:
@@ -187,15 +266,44 @@ class Stage:
             records=self.records,
             runs=cast(Runs, self.runs),
             starting=self.starting,
+            workspaces=self.workspaces,
+            answers=self.answers,
+            repositories=self._repositories,
+            subject=self._subject,
+            server_url="https://github.com",
+        )
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(
             platforms={"slack": self.chat, "github": self.forge},
             rights=self.rights,
             introduction=self.introduction,
-            repositories=self._repositories,
-            subject=self._subject,
-            workspace_url=lambda workspace_id: f"https://heddle.example.org/{workspace_id}",
-            server_url="https://github.com",
             redact=lambda text: text.replace(SECRET, "[secret]"),
         )
+
+    @property
+    def workspaces(self) -> Workspaces:
+        return Workspaces(
+            interactive=cast(Interactive, self.interactive),
+            openings=self.interactive.store.live,
+            conversations=self.conversations,
+            records=self.records,
+            runs=cast(Runs, self.runs),
+            starting=self.starting,
+            answers=self.answers,
+            workspace_url=page,
+            sign_in=self.sign_in,
+            entry=self._entry,
+        )
+
+    @property
+    def news(self) -> OpeningReports:
+        return OpeningReports(conversations=self.conversations, answers=self.answers, workspace_url=page)
+
+    async def _entry(self, person: str, name: str, workspace_id: str) -> str:
+        self.entries.append((person, name, workspace_id))
+        return f"https://heddle.example.org/sign-in/link?ticket={len(self.entries)}"
 
     async def _repositories(self) -> list[str]:
         if self.repositories is None:
@@ -236,7 +344,7 @@ class Stage:
         repository: str | None,
     ) -> Message:
         self._count += 1
-        data: dict[str, Any] = {}
+        data: dict[str, Any] = {"person": f"slack:T1:{author}"} if platform == "slack" else {}
         incoming = Incoming(
             delivery_id=f"d{self._count}",
             platform=platform,
@@ -276,6 +384,29 @@ class Stage:
         """What was said to a message."""
         said = self.forge.said if message.conversation.platform == "github" else self.chat.said
         return said.get((message.conversation.id, f"answer:{message.id}"))
+
+    def replies(self, message: Message) -> list[str]:
+        """Everything that was said to a message."""
+        return [text for (_, key), text in self._screen(message).said.items() if message.id in key]
+
+    def offered(self, message: Message) -> list[Button]:
+        """The buttons under what was said to a message."""
+        buttons = self._screen(message).buttons
+        return [button for (_, key), row in buttons.items() if message.id in key for button in row]
+
+    def _screen(self, message: Message) -> Screen:
+        return self.forge if message.conversation.platform == "github" else self.chat
+
+    async def press(self, button: Button, *, thread: str = "1.1", author: str = "U1") -> Message:
+        """A button under what Heddle said in a thread of the chat, pressed and handled."""
+        message = await self.hear("", thread=thread, author=author, kind=button.kind, subject=button.subject)
+        await self.handle(message)
+        return await self.conversations.message(message.id)
+
+    async def opening(self) -> Opening:
+        """The only one that is live."""
+        (found,) = await self.interactive.store.live()
+        return found
 
     async def end(self, run: Run) -> None:
         await self.records.save(run.id, state=RunState.SUCCEEDED)

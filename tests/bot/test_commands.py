@@ -9,18 +9,23 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.commands import (
+    Close,
     Command,
     Empty,
+    Headless,
     Help,
+    Interactively,
     Invalid,
+    Open,
     Status,
     Stop,
     SubjectName,
     Task,
     Use,
-    is_branch,
     parse,
 )
+from bot.naming import is_branch
+from orchestrator.interactive.opening import Word
 
 ADDRESS = "https://github.com/acme/widgets"
 THREE = SubjectName("acme/widgets", 3)
@@ -87,6 +92,31 @@ GRAMMAR: list[tuple[str, Command]] = [
     ("use `acme/widgets`", Use("acme/widgets")),
     (f"use {ADDRESS}", Use("acme/widgets")),
     ("use acme/widgets and fix it", Task("use acme/widgets and fix it")),
+    # A workspace, where a task would say it.
+    ("workspace", Open()),
+    (" Open Workspace! ", Open()),
+    ("workspace repo:acme/widgets branch:main", Open("acme/widgets", "main")),
+    ("repo:acme/widgets workspace.", Open("acme/widgets")),
+    (f"workspace {ADDRESS}/tree/main", Open("acme/widgets", "main")),
+    ("workspace please", Task("workspace please")),
+    ("`workspace`", Task("`workspace`")),
+    ("close", Close()),
+    ("Close rescue.", Close(Word.RESCUE)),
+    ("close  discard", Close(Word.DISCARD)),
+    ("close the file", Task("close the file")),
+    ("close rescue now", Task("close rescue now")),
+    ("continue interactively", Interactively()),
+    ("CONTINUE INTERACTIVELY!", Interactively()),
+    ("continue", Task("continue")),
+    ("continue interactively with it", Task("continue interactively with it")),
+    ("continue headless: fix it", Headless(Task("fix it"))),
+    ("Continue Headless fix it", Headless(Task("fix it"))),
+    ("continue headless : fix\n- it\n- that", Headless(Task("fix\n- it\n- that"))),
+    ("continue headless:\nfix it branch:main", Headless(Task("fix it", None, "main"))),
+    ("continue headless: status", Headless(Task("status"))),
+    ("continue headless, fix it", Task("continue headless, fix it")),
+    ("continue headlessly", Task("continue headlessly")),
+    ("please continue headless: fix it", Task("please continue headless: fix it")),
     # Nothing to do yet.
     ("", Empty()),
     (" \n", Empty()),
@@ -115,6 +145,10 @@ def test_the_grammar(text: str, command: Command) -> None:
         ("branch:a..b fix it", ["`a..b`", "branch:name"]),
         ("branch:a branch:b fix it", ["`a`", "`b`"]),
         ("use acme/", ["`acme/`"]),
+        ("continue headless", ["`continue headless: finish the tests`"]),
+        ("continue headless: ", ["continue headless:"]),
+        ("continue headless: repo:widgets fix it", ["`widgets`"]),
+        ("workspace repo:widgets", ["`widgets`"]),
         ("use widgets", ["`widgets`", "repo:owner/name"]),
     ],
 )
@@ -144,7 +178,7 @@ def test_another_server(server: str) -> None:
 
 
 pieces = st.sampled_from(
-    ["repo:a/b", "repo:", "branch:x", "branch:..", ADDRESS, f"{ADDRESS}/issues/1", "`", "```", "~~~", ">", "use", "status"]
+    ["repo:a/b", "repo:", "branch:x", "branch:..", ADDRESS, f"{ADDRESS}/issues/1", "`", "```", "~~~", ">", "use", "status", "workspace", "close", "continue headless:"]
     + [" ", "\n", "é", "\u2028", "\ud800", "\0", "-", "/", "(", ")", ".git", "%00"]
 )  # fmt: skip
 
@@ -162,7 +196,29 @@ def test_any_text_is_read(text: str) -> None:
 def test_a_task_without_selectors_is_unchanged(text: str) -> None:
     assume(text.strip() and not any(word in text.lower() for word in ("repo", "branch", "github.com", "use")))
     command = parse(text)
-    assert command == Task(text.strip()) or isinstance(command, Status | Stop | Help)
+    assert command == Task(text.strip()) or isinstance(command, Status | Stop | Help | Close | Open)
+
+
+@given(
+    st.sampled_from(["continue headless:", "Continue  headless ", "\n continue headless :\n"]),
+    st.text(max_size=99),
+)
+def test_whatever_is_a_task_can_be_handed_over(words: str, text: str) -> None:
+    expected = parse(f"x {text}")  # as a task: no command begins with "x"
+    assume(isinstance(expected, Task) and text.strip(" .!?\n") and not text.strip().startswith(":"))
+    command = parse(f"{words} x {text}")
+    assert command == Headless(expected) if isinstance(expected, Task) else True
+
+
+@given(
+    st.sampled_from(["workspace", "open workspace"]),
+    st.permutations(["repo:acme/widgets", "branch:main", ""]),
+    st.sampled_from(["", ".", "!", " \n"]),
+)
+def test_selectors_stand_anywhere_around_a_workspace(words: str, order: list[str], end: str) -> None:
+    place = order.index("")
+    text = " ".join([*order[:place], words, *order[place + 1 :]])
+    assert parse(text + end) == Open("acme/widgets", "main")
 
 
 owners = st.from_regex(r"\A[A-Za-z0-9](-?[A-Za-z0-9]){0,18}\Z")
@@ -195,7 +251,7 @@ def test_a_branch_is_what_git_takes(name: str) -> None:
     assert is_branch(name) == (git.returncode == 0 and name != "@"), git.stderr  # git reads "@" as HEAD
 
 
-HOSTILE = ["a", "`", "``` ", "`a", "~~~\n", "> x\n", "repo:a/b ", f"{ADDRESS} ", "branch:x\n", "https://github.com/", "\n", "repo:"]  # fmt: skip
+HOSTILE = ["a", " ", "continue headless: ", "`", "``` ", "`a", "~~~\n", "> x\n", "repo:a/b ", f"{ADDRESS} ", "branch:x\n", "https://github.com/", "\n", "repo:"]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -29,7 +29,7 @@ from tests.bot.stage import (
 
 async def test_refused_person_on_an_issue_is_told_once_and_starts_nothing(stage: Stage) -> None:
     refuse(stage, "mallory")
-    said = ("fix it", "stop", "status", "help", "link acme/tally#7", "unlink", "workspace", "")
+    said = ("fix it", "stop", "status", "help", "link acme/tally#7", "unlink", "workspace", "close", "")
     messages = [await stage.ask_on(3, text, author="mallory") for text in said]
     assert list(stage.forge.said.values()) == [wording.NOT_ALLOWED.format(repository=HOME)]
     assert stage.forge.ended == [(message.id, False) for message in messages]
@@ -87,7 +87,17 @@ async def test_unknown_person_is_refused_where_nobody_can_be_introduced(stage: S
 
 
 @pytest.mark.parametrize(
-    "text", [f"use {HOME}", "link acme/tally#3", "unlink acme/tally#3", f"repo:{HOME} do it", "stop"]
+    "text",
+    [
+        f"use {HOME}",
+        "link acme/tally#3",
+        "unlink acme/tally#3",
+        f"repo:{HOME} do it",
+        "stop",
+        "workspace",
+        "continue interactively",
+        "continue headless: go on",
+    ],
 )
 async def test_everything_that_changes_something_needs_the_right(stage: Stage, text: str) -> None:
     await stage.ask("link acme/tally#7")
@@ -99,6 +109,7 @@ async def test_everything_that_changes_something_needs_the_right(stage: Stage, t
     assert stage.chat.ended[-1] == (message.id, False)
     assert (len(stage.runs.requests), await stage.linked((await of(stage, PULL)).id)) == before
     assert stage.runs.stopped == []
+    assert await stage.interactive.store.live() == []
     assert await stage.conversations.channel_repository("slack:T1:C1") is None
 
 
@@ -111,7 +122,9 @@ async def test_everything_that_changes_something_needs_the_right(stage: Stage, t
         ("help", "help of the chat", True),
         ("status", wording.NOTHING_HERE, True),
         ("stop", wording.NOTHING_TO_STOP, True),
-        ("workspace", wording.NO_WORKSPACE, False),
+        ("continue interactively", wording.NO_WORKSPACE.format(call=""), False),
+        ("close", wording.NOTHING_OPEN, True),
+        ("close discard", wording.NOTHING_OPEN, True),
         ("", wording.EMPTY_TASK, False),
         (f"use {HOME}", wording.CHANNEL_USES.format(repository=HOME), True),
         ("use nonsense", NOT_A_REPOSITORY.format(given="nonsense"), False),
@@ -139,6 +152,8 @@ async def test_answer_and_reaction_in_a_thread(stage: Stage, text: str, answer: 
         ("help", "help of the forge", True),
         ("status", wording.NOTHING_HERE, True),
         ("stop", wording.NOTHING_TO_STOP, True),
+        ("continue interactively", wording.NO_WORKSPACE.format(call="/claude "), False),
+        ("close", wording.NOTHING_OPEN, True),
         ("", wording.EMPTY_TASK, False),
         (f"use {OTHER}", wording.ONE_REPOSITORY, False),
         ("link account", wording.NO_ACCOUNTS, True),
@@ -160,7 +175,7 @@ async def test_account_is_linked_anew_where_it_is_asked_for(stage: Stage) -> Non
     assert message.state is MessageState.HANDLED
 
 
-async def test_status_and_workspace_tell_of_linked_conversations(stage: Stage) -> None:
+async def test_status_tells_of_linked_conversations(stage: Stage) -> None:
     await stage.ask_on(3, "fix it")
     await stage.ask(f"repo:{OTHER} elsewhere", thread="9.9")
     await stage.ask(f"link {ISSUE}")
@@ -168,12 +183,6 @@ async def test_status_and_workspace_tell_of_linked_conversations(stage: Stage) -
     assert "fix it" in status
     assert "elsewhere" not in status
     assert "1 other run in other conversations" in status
-    (request, _) = stage.runs.requests
-    run = await stage.records.live_run([request.conversation_id], request.repository)
-    assert run is not None
-    answer = stage.answer(await stage.ask("workspace")) or ""
-    assert f"https://heddle.example.org/{run.workspace.id}" in answer
-    assert run.workspace.branch in answer
 
 
 async def test_answers_hold_no_secrets(stage: Stage) -> None:

@@ -22,6 +22,10 @@ DONE = replace(WORKING, state=RunState.SUCCEEDED, ended_at=9.0)
 INTERVAL = 0.05
 
 
+async def _page(run_id: str) -> str:
+    return f"https://heddle.example.org/{run_id}"
+
+
 @dataclass
 class Screen:
     """A platform that keeps what it is shown; fails while `broken`."""
@@ -39,11 +43,11 @@ class Screen:
     async def done(self, message: Message, *, good: bool) -> None:
         self.done_with.append((message.id, good))
 
-    async def show(self, conversation: Conversation, key: str, report: Report) -> None:
+    async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
         await asyncio.sleep(self.slow)
         if self.broken:
             raise ConnectionError
-        assert key == "report:r1"
+        assert (key, page) == ("report:r1", "https://heddle.example.org/r1")
         self.shown.append(report)
         self.places.append(conversation.address)
         self.news.set()
@@ -94,6 +98,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         platforms={"screen": screen},  # type: ignore[dict-item] # the part of a platform that reports use
         code_host=host,
         redact=Redactor([SECRET]),
+        page=_page,
     )
     yield Stage(reports, screen, message.conversation.id, message.id, conversations, host)
     await reports.close()

@@ -52,7 +52,7 @@ def test_minutes_change_once_a_minute(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "items"), [(wording.SLACK_HELP, 8), (wording.GITHUB_HELP.format(name="heddle"), 6)]
+    ("text", "items"), [(wording.SLACK_HELP, 9), (wording.GITHUB_HELP.format(name="heddle"), 7)]
 )
 def test_help_is_standard_markdown(text: str, items: int) -> None:
     rendered = MarkdownIt("commonmark").render(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import get_args
+from typing import Any, cast, get_args
 
 import pytest
 import typer
@@ -14,8 +14,12 @@ from bot import cli, commands, reference
 from bot.github.commands import instruction
 from bot.settings import Settings
 from orchestrator.report import RunState
+from web.code.code import Code
+from web.sign_in.link import EntryLink
+from web.sign_in.pages import SignIn
 
-PAGES = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "reference"
 
 
 def test_settings_page_is_up_to_date() -> None:
@@ -58,7 +62,7 @@ def examples() -> list[tuple[str, str, str, str]]:
 def test_there_are_examples_of_every_command() -> None:
     kinds = {commands.Task, commands.Use, commands.Status, commands.Stop, commands.Help}
     kinds |= {commands.Open, commands.Link, commands.Unlink, commands.Empty, commands.Invalid}
-    kinds |= {commands.Introduce}
+    kinds |= {commands.Introduce, commands.Interactively, commands.Headless, commands.Close}
     assert {kind for _, kind, _, _ in examples()} == {kind.__name__ for kind in kinds}
 
 
@@ -79,6 +83,7 @@ def test_command_list_has_every_command() -> None:
     listed = re.findall(r"^- `(.+?)`: ", sections((PAGES / "commands.md").read_text())["Commands"], re.M)
     kinds = {commands.Status, commands.Stop, commands.Help, commands.Use}
     kinds |= {commands.Open, commands.Link, commands.Unlink, commands.Introduce}
+    kinds |= {commands.Interactively, commands.Headless, commands.Close}
     assert {type(commands.parse(command)) for command in listed} == kinds
 
 
@@ -98,7 +103,8 @@ def test_comment_reads_as_the_page_says(comment: str, kind: str, task: str) -> N
     asked = instruction(comment, {"heddle"})
     command = commands.parse(asked, within="acme/widgets") if asked is not None else None
     assert (type(command).__name__ if command is not None else "Nothing") == kind
-    assert (command.text if isinstance(command, commands.Task) else "") == task
+    read = command.task if isinstance(command, commands.Headless) else command
+    assert (read.text if isinstance(read, commands.Task) else "") == task
 
 
 def test_cli_page_has_every_command_and_option() -> None:
@@ -129,3 +135,63 @@ def test_reports_page_has_every_state() -> None:
     text = (PAGES / "reports.md").read_text()
     rows = re.findall(r"^\| `([a-z]+)` \| .+ \| (yes|no) \|$", text, re.M)
     assert rows == [(state.value, "yes" if state.ended else "no") for state in RunState]
+
+
+def routes_of_workspaces() -> set[str]:
+    """Method and path of everything that the pages of workspaces are made of."""
+    # Only asked for their routes, so they get nothing to work with.
+    nothing = cast(Any, None)
+    code = Code(
+        pages=nothing,
+        gate=nothing,
+        interactive=nothing,
+        splices=nothing,
+        watches=nothing,
+        sign_in=nothing,
+        run=nothing,
+    )
+    return {f"{route.method} {route.path}" for route in code.routes()}
+
+
+def routes_of_signing_in() -> set[str]:
+    nothing = cast(Any, None)
+    sign_in = SignIn(pages=nothing, sessions=nothing, database=nothing, ways=())
+    link = EntryLink(pages=nothing, sessions=nothing, entries=nothing)
+    routes = [*sign_in.routes(), *link.routes()]
+    return {f"{route.method} {route.path.replace('{way:slack|github}', '{way}')}" for route in routes}
+
+
+def paths(section: str) -> list[str]:
+    return re.findall(r"^\| `((?:GET|POST|PATCH|DELETE) /\S+)` \|", section, re.M)
+
+
+def test_http_page_has_every_path_of_workspaces() -> None:
+    found = sections((PAGES / "http.md").read_text())
+    listed = paths(found["A workspace"]) + paths(found["Watching"])
+    assert len(listed) == len(set(listed))
+    assert set(listed) == routes_of_workspaces()
+
+
+def test_http_page_has_every_path_of_signing_in() -> None:
+    listed = paths(sections((PAGES / "http.md").read_text())["Signing in"])
+    assert set(listed) == routes_of_signing_in()
+    assert len(listed) == len(set(listed))
+
+
+CODES = {"[": "BracketLeft", "]": "BracketRight", "=": "Equal", "-": "Minus", ".": "Period", "/": "Slash"}
+
+
+def test_page_of_a_workspace_has_every_key() -> None:
+    """The keys with Ctrl+Shift that the page takes, but for those of the number pad."""
+    module = (ROOT / "web" / "static" / "code" / "keyboard.js").read_text()
+    table = module[module.index("shifted = {") :].partition("};")[0]
+    taken = {code for code in re.findall(r"^ +(\w+): \[", table, re.M) if not code.startswith("Numpad")}
+    listed = re.findall(
+        r"`Ctrl\+Shift\+(\S+?)`", sections((PAGES / "page.md").read_text())["Keys"].partition("\n\nOn")[0]
+    )
+    named = [
+        CODES.get(key) or (f"Key{key}" if key.isalpha() and len(key) == 1 else f"Digit{key}")
+        for key in listed
+    ]
+    assert taken
+    assert {"Enter" if code == "DigitEnter" else code for code in named} == taken

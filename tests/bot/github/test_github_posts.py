@@ -235,19 +235,19 @@ async def test_place_where_nothing_can_be_shown_is_passed_over(
     place.hosting.github.fail("*/comments", status, body, times=None, method="POST")
     with capture_logs() as logs:
         await platform.github.say(platform.conversation, "answer:1", "hello")
-        await platform.github.show(platform.conversation, "report:1", REPORT)
+        await platform.github.show(platform.conversation, "report:1", REPORT, "")
     assert [entry["event"] for entry in logs] == ["can't post"] * 2
     assert {entry["conversation"] for entry in logs} == {address(place.subject)}
     assert place.shown() == []
 
 
 async def test_report_that_can_no_longer_be_edited_is_passed_over(place: Place, platform: Platform) -> None:
-    await platform.github.show(platform.conversation, "report:1", REPORT)
+    await platform.github.show(platform.conversation, "report:1", REPORT, "")
     locked = '{"message": "Unable to edit comment because issue is locked."}'
     place.hosting.github.fail("*/comments/*", 403, locked, times=None, method="PATCH")
     with capture_logs() as logs:
         await platform.github.show(
-            platform.conversation, "report:1", Report("r1", "Fix it", RunState.STOPPED, 0.0)
+            platform.conversation, "report:1", Report("r1", "Fix it", RunState.STOPPED, 0.0), ""
         )
     assert [entry["event"] for entry in logs] == ["can't post"]
     assert len(place.shown()) == 1
@@ -266,8 +266,8 @@ async def test_github_that_is_away_is_the_callers_to_repeat(place: Place, platfo
     with pytest.raises(ForgeUnavailable):
         await platform.github.say(platform.conversation, "answer:1", "hello")
     with pytest.raises(ForgeUnavailable):
-        await platform.github.show(platform.conversation, "report:1", REPORT)
+        await platform.github.show(platform.conversation, "report:1", REPORT, "")
     place.hosting.github.mend()
     await platform.github.say(platform.conversation, "answer:1", "hello")
-    await platform.github.show(platform.conversation, "report:1", REPORT)
+    await platform.github.show(platform.conversation, "report:1", REPORT, "")
     assert len(place.shown()) == 2

@@ -90,6 +90,29 @@ def test_a_finished_report_reads_well() -> None:
     )
 
 
+PAGE = "https://heddle.example.org/code/0123456789ab"
+
+
+def test_a_finished_report_leads_to_the_workspace() -> None:
+    assert paragraphs(render(DONE, now=0, page=PAGE))[-1] == f"{FIGURES} · [Continue interactively]({PAGE})"
+
+
+def test_a_working_report_leads_to_the_workspace_and_says_what_that_does() -> None:
+    footer = paragraphs(render(WORKING, now=0, page=PAGE))[-1]
+    assert footer == (
+        f"<sub>Stop it with `/claude stop`, or [continue interactively]({PAGE}): that stops it, saves its work and "
+        "opens a terminal.</sub>"
+    )
+
+
+@pytest.mark.parametrize(
+    "page", ["", "javascript:alert(1)", "https://x.org/ @ada", "https://x.org/" + "a" * 2_000]
+)
+def test_a_page_that_is_none_is_not_mentioned(page: str) -> None:
+    for report in (WORKING, DONE):
+        assert render(report, now=0, page=page) == render(report, now=0)
+
+
 def test_a_pull_request_that_was_there_is_updated() -> None:
     reused = PullRequest(7, "https://github.com/acme/widgets/pull/7", reused=True)
     shown = render(replace(DONE, pull_request=reused), now=0)
@@ -305,13 +328,19 @@ def check_markdown(shown: str, last: str) -> None:
     assert "<img" not in words(shown)
 
 
-@given(reports, times)
+@given(reports, times, st.sampled_from(["", PAGE]) | odd)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_every_report_is_one_that_github_takes(report: Report, now: float) -> None:
-    shown = render(report, now=now)
+def test_every_report_is_one_that_github_takes(report: Report, now: float, page: str) -> None:
+    shown = render(report, now=now, page=page)
     assert len(shown) <= 60_000
     shown.encode("utf-8")
-    last = wording.figures(report, now) if report.state.ended else "<sub>Stop it with `/claude stop`.</sub>"
+    last = paragraphs(
+        render(
+            WORKING if not report.state.ended else replace(DONE, state=RunState.UNCHANGED), now=0, page=page
+        )
+    )[-1]
+    if report.state.ended:
+        last = last.replace(FIGURES, wording.figures(report, now))
     check_markdown(shown, last)
     body = marked(report.run_id, shown)
     assert len(body) <= COMMENT_LENGTH

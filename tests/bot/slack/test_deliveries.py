@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conversations import MessageKind
-from bot.slack.deliveries import CHOOSE, STOP, read
+from bot.slack.deliveries import BUTTONS, CHOOSE, CONTINUE, STOP, read
 from bot.slack.thread import Thread, source, source_ts
 
 BOT = "U0BOT"
@@ -98,6 +98,8 @@ def test_what_a_person_says(body: dict[str, Any], text: str, begins: bool, ts: s
         {},
         press({"action_id": "other", "value": "x"}),
         press({"action_id": STOP, "value": None}),
+        press({"action_id": CONTINUE, "value": ["run-1"]}),
+        press({"action_id": ["x"], "value": "run-1"}),
         press({"action_id": CHOOSE, "block_id": "m1"}),
         press({"action_id": STOP, "value": "run-1"}, actions=[]),
         press({"action_id": STOP, "value": "run-1"}, message=None),
@@ -123,10 +125,19 @@ def test_a_choice() -> None:
     assert incoming.begins is False
 
 
-def test_the_stop_button() -> None:
-    incoming = read(press({"action_id": STOP, "value": "run-1"}), BOT)
+@pytest.mark.parametrize("action_id", list(BUTTONS))
+def test_a_button(action_id: str) -> None:
+    incoming = read(press({"action_id": action_id, "value": "run-1"}), BOT)
     assert incoming is not None
-    assert (incoming.kind, incoming.subject, incoming.author) == (MessageKind.STOP, "run-1", "U1")
+    assert (incoming.kind, incoming.subject, incoming.author) == (BUTTONS[action_id], "run-1", "U1")
+    assert incoming.address == Thread("T1", "C1", TS).address
+    assert incoming.begins is False
+    assert incoming.data == {"person": "slack:T1:U1"}
+
+
+def test_every_kind_has_one_button() -> None:
+    assert (BUTTONS[STOP], BUTTONS[CONTINUE]) == (MessageKind.STOP, MessageKind.CONTINUE)
+    assert len(set(BUTTONS.values())) == len(BUTTONS)
 
 
 def test_a_press_delivered_twice_is_one_and_two_presses_are_two() -> None:
@@ -148,7 +159,7 @@ events = st.fixed_dictionaries(
     optional=dict.fromkeys(("type", "user", "text", "channel", "ts", "thread_ts", "subtype", "bot_id", "edited", "channel_type"), json_values),
 ).map(lambda fields: event(**fields))  # fmt: skip
 presses = st.fixed_dictionaries(
-    {"action_id": st.sampled_from([CHOOSE, STOP]) | json_values},
+    {"action_id": st.sampled_from([CHOOSE, *BUTTONS]) | json_values},
     optional=dict.fromkeys(("block_id", "value", "selected_option", "action_ts"), json_values),
 ).map(press)
 

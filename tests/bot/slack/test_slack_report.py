@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot import wording
-from bot.slack.deliveries import CHOOSE, STOP
+from bot.conversations import MessageKind
+from bot.platform import Button
+from bot.slack.deliveries import BUTTONS, CHOOSE, CONTINUE, STOP
 from bot.slack.report import Rendered, notice, picked, picker, render
 from orchestrator.report import Diffstat, Problem, PullRequest, Report, RunState, Todo, TodoStatus
 from playground.slack.blocks import check_blocks
@@ -132,8 +134,12 @@ def test_a_working_report_reads_well() -> None:
     assert checklist["text"]["text"].splitlines() == ["☑ Read", "▶ *Write*", "☐ Test"]
     assert words == {"type": "markdown", "text": "I see.\n\nNow it is clear."}
     assert activity["elements"][0]["text"] == "Running `pytest -q`"
-    assert actions["elements"][0]["action_id"] == STOP
-    assert actions["elements"][0]["value"] == "run-1"
+    stop, go_on = actions["elements"]
+    assert (stop["action_id"], stop["value"]) == (STOP, "run-1")
+    assert "confirm" not in stop
+    assert (go_on["action_id"], go_on["value"]) == (CONTINUE, "run-1")
+    assert "stopped and its work is saved" in go_on["confirm"]["text"]["text"]
+    assert go_on["confirm"]["deny"]["text"] == "Cancel"
 
 
 def test_a_finished_report_reads_well() -> None:
@@ -142,11 +148,11 @@ def test_a_finished_report_reads_well() -> None:
     shown = texts(rendered)
     assert "Fixed **it**." in shown
     assert "*<https://github.com/acme/widgets/pull/12|Pull request #12>*" in shown
-    assert (
-        rendered.blocks[-1]["elements"][0]["text"]
-        == "+12 −3 in 4 files · 2 commits · 1 min 12 s · 9 turns · $0.14"
-    )
-    assert STOP not in shown
+    figures, actions = rendered.blocks[-2:]
+    assert figures["elements"][0]["text"] == "+12 −3 in 4 files · 2 commits · 1 min 12 s · 9 turns · $0.14"
+    (go_on,) = actions["elements"]
+    assert (go_on["action_id"], go_on["value"]) == (CONTINUE, "run-1")
+    assert "confirm" not in go_on  # nothing would be stopped
 
 
 def test_a_problem_says_what_happened_what_to_do_and_shows_the_end_of_the_output() -> None:
@@ -202,6 +208,34 @@ def test_a_picker_without_repositories_says_how_to_give_access() -> None:
     rendered = picker([], question_id="question-1")
     check(rendered)
     assert "access" in rendered.text
+
+
+offers = st.builds(
+    Button,
+    st.sampled_from([*BUTTONS.values()]),
+    st.sampled_from(["w1/o1", "", "x" * 2_000, "x" * 2_001]),
+    odd,
+    st.booleans(),
+    odd,
+)
+
+
+@given(odd, st.lists(offers, max_size=5, unique_by=lambda button: button.kind))
+@settings(deadline=None)
+def test_every_notice_with_buttons_is_one_that_slack_takes(text: str, buttons: list[Button]) -> None:
+    rendered = notice(text, buttons)
+    check(rendered)
+    shown = [element for block in rendered.blocks[1:] for element in block["elements"]]
+    kept = [button for button in buttons if button.subject and len(button.subject) <= 2_000]
+    assert [BUTTONS[element["action_id"]] for element in shown] == [button.kind for button in kept]
+
+
+def test_a_dangerous_button_asks_first() -> None:
+    button = Button(MessageKind.DISCARD, "w1/o1", "Discard and close", danger=True, asks="It is lost.")
+    (element,) = notice("hello", [button]).blocks[1]["elements"]
+    assert element["style"] == element["confirm"]["style"] == "danger"
+    assert element["confirm"]["title"]["text"] == "Discard and close?"
+    assert element["confirm"]["text"]["text"] == "It is lost."
 
 
 @given(odd)

@@ -12,6 +12,7 @@ from orchestrator.gateway.routes import (
     Greeting,
     ModelCall,
     Nowhere,
+    PullRequestWish,
     Speech,
     route,
 )
@@ -31,6 +32,7 @@ UP, RECEIVE = GitService.UPLOAD_PACK, GitService.RECEIVE_PACK
         ("POST", "/model/v1/messages?beta=true", ModelCall("POST", "/v1/messages?beta=true", True)),
         ("POST", "/model/v1/messages/count_tokens", ModelCall("POST", "/v1/messages/count_tokens", False)),
         ("GET", "/model/v1/models?limit=1000", ModelCall("GET", "/v1/models?limit=1000", False)),
+        ("POST", "/pull-request", PullRequestWish()),
         ("HEAD", "/model", Greeting()),
         ("GET", "/model/", Greeting()),
         ("HEAD", "/model/api/hello", Greeting()),
@@ -75,6 +77,12 @@ def test_what_git_and_claude_code_ask_for_is_known(method: str, target: str, whe
         ("GET", ""),
         ("GET", "/models"),
         ("POST", "/v1/messages"),
+        ("GET", "/pull-request"),
+        ("DELETE", "/pull-request"),
+        ("POST", "/pull-request/"),
+        ("POST", "/pull-request?base=other"),
+        ("POST", "/pull-requests"),
+        ("POST", "/pull%2drequest"),
     ],
 )
 def test_everything_else_is_refused_in_words(method: str, target: str) -> None:

@@ -47,6 +47,18 @@ def test_the_task_is_what_the_person_said_not_what_claude_code_added() -> None:
     assert streamed
 
 
+def test_a_note_in_the_persons_own_place_is_steered_without_its_wrapping() -> None:
+    """Claude Code 2.1.329 at a terminal puts it there, behind the results of the tools."""
+    conversation, _ = read(
+        body(
+            user(text("first")),
+            assistant(call("t1")),
+            user(result("t1"), text("Tool loaded.\n"), text(steering_note("faster\nplease"))),
+        )
+    )
+    assert conversation.prompts == (Prompt("first", 0, False), Prompt("faster\nplease", 2, True))
+
+
 def test_prompts_of_later_turns_and_steered_ones_are_told_apart() -> None:
     system: Json = {
         "role": "system",

@@ -11,7 +11,7 @@ import playground
 from playground.model.answer import Answer
 from playground.model.conversation import Conversation, Message, Role, Text
 from playground.model.demo import NO_TOOLS, DemoScript, job_for, note_it
-from playground.model.errands import FINE, acknowledge, explain, run_tests
+from playground.model.errands import FINE, acknowledge, explain, look_on, run_tests
 from playground.model.jobs import Job, add_shout, failed_tests, fix_tests, rename, write_docs
 from tests.playground.model.loop import WORK_TOOLS, Loop, RealTools
 
@@ -156,6 +156,12 @@ def test_in_another_repository_it_says_so(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_what_somebody_runs_themselves_is_looked_at_only(loop: Loop, sample: Path) -> None:
+    told = loop.ask("<bash-input>git status</bash-input>\n\n<bash-stdout>clean</bash-stdout>")
+    assert told.startswith("I see what `git status` printed")
+    assert not loop.calls("Bash")
+
+
 def test_without_tools_it_only_talks() -> None:
     conversation = Conversation("m", (Message(Role.USER, (Text("fix the failing test"),)),))
     assert DemoScript().answer(conversation) == Answer((Text(NO_TOOLS),))
@@ -179,6 +185,7 @@ def test_pace_delays_answers() -> None:
         ("run the tests again", run_tests),
         ("What does this do?", explain),
         ("thanks!", acknowledge),
+        ("<bash-input>run the tests</bash-input>\n\n<bash-stdout>FAILED</bash-stdout>", look_on),
         ("make it faster", note_it),
         ("thanks, and translate it to French while you are at it, would you?", note_it),
     ],

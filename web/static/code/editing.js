@@ -42,6 +42,7 @@ export class Editing {
   }
 
   async add() {
+    document.activeElement?.blur(); // what is typed until the tab is there is not meant for the one before
     const answer = await this.#api.post(this.#api.path("terminals"));
     if (!answer.ok) return this.#notices.error(answer.text);
     if (!this.#tabs.named(answer.body.name)) this.#tabs.set([...this.#list(), answer.body]);

@@ -1,0 +1,135 @@
+"""Making a container ready to be started, for a run or for terminals: everything that can go on at once does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import orders, problems, terminal_socket
+from orchestrator.both import both
+from orchestrator.containers import ContainerSpec, Engine, Limits
+from orchestrator.forge import Forge, Identity
+from orchestrator.gateway.door import Door
+from orchestrator.gateway.server import Gateway
+from orchestrator.mirrors import Mirror, Mirrors
+from orchestrator.records import Records
+from orchestrator.report import Problem
+from orchestrator.workspaces import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a deployment decides about all containers. attachments: the folder of what people attached."""
+
+    deployment: str
+    image: str
+    limits: Limits
+    environment: Mapping[str, str]
+    attachments: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A container to be made ready. files: what it finds in its volume, by the base branch and Heddle's own name."""
+
+    workspace: Workspace
+    container: str
+    command: Sequence[str]
+    labels: Mapping[str, str]
+    files: Callable[[str, Identity], Mapping[str, bytes]]
+    attachments: Sequence[str] = ()
+    terminals: bool = False
+
+
+class Preparing:
+    """The way from a workspace to a container that only needs to be started."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        engine: Engine,
+        mirrors: Mirrors,
+        gateway: Gateway,
+        forge: Forge,
+        machine: Machine,
+    ) -> None:
+        self._records = records
+        self._engine = engine
+        self._mirrors = mirrors
+        self._gateway = gateway
+        self._forge = forge
+        self._machine = machine
+
+    async def door(self, wanted: Wanted) -> Path:
+        """Open the workspace's way out, and the place for its way in; the folder to mount. Raises OSError."""
+        folder = await self._gateway.open(door_of(wanted.workspace))
+        if wanted.terminals:
+            await asyncio.to_thread(terminal_socket.prepare, folder)
+        return folder
+
+    async def prepare(self, wanted: Wanted, *, refresh: bool = True) -> Problem | None:
+        """Have a container that is ready to be started, or was started by an earlier attempt.
+
+        refresh: False where the repository is in the volume already, so that the code host need not be asked.
+        Raises what the mirrors, the forge and the Engine raise, and OSError.
+        """
+        workspace = wanted.workspace
+        (mirror_path, sockets), (_, author) = await both(
+            both(self._mirrors.prepare(workspace.repository), self.door(wanted)),
+            both(
+                self._engine.ensure_volume(workspace.volume, workspace.labels(self._machine.deployment)),
+                self._forge.identity(workspace.repository),
+            ),
+        )
+        spec = ContainerSpec(
+            name=wanted.container,
+            image=self._machine.image,
+            command=wanted.command,
+            volume=workspace.volume,
+            mirror=mirror_path.absolute(),
+            sockets=sockets,
+            limits=self._machine.limits,
+            labels=wanted.labels,
+            environment=self._machine.environment,
+        )
+        # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
+        guess = workspace.base or await self._mirrors.last_default(workspace.repository)
+        if not refresh:
+            await self._make_ready(wanted, spec, guess, author)
+            return None
+        also = [workspace.start] if workspace.start else []
+        created, mirror = await both(
+            self._make_ready(wanted, spec, guess, author),
+            self._mirrors.refresh(workspace.repository, also=also),
+        )
+        if not created:
+            return None
+        problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
+        if problem is not None:
+            return problem
+        base = await self._settle_base(workspace, mirror)
+        if base != guess:
+            await self._engine.put(wanted.container, "/workspace", wanted.files(base, author))
+        return None
+
+    async def _make_ready(self, wanted: Wanted, spec: ContainerSpec, base: str, author: Identity) -> bool:
+        """Create the container and put its files into its volume; False when it was started before."""
+        container = await self._engine.ensure_container(spec)
+        if container.state != "created":
+            return False
+        attached = await asyncio.to_thread(orders.attached, self._machine.attachments, wanted.attachments)
+        await self._engine.put(wanted.container, "/workspace", {**wanted.files(base, author), **attached})
+        return True
+
+    async def _settle_base(self, workspace: Workspace, mirror: Mirror) -> str:
+        base = workspace.base or mirror.default_branch
+        assert base is not None  # of_base has seen to it
+        await self._records.save_workspace(workspace.id, base=base)
+        return base
+
+
+def door_of(workspace: Workspace) -> Door:
+    return Door(workspace_id=workspace.id, repository=workspace.repository, branch=workspace.branch)

@@ -1,0 +1,1 @@
+"""`/code/{id}`: the page of a workspace, what it asks for, and its terminals."""
