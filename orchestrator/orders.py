@@ -42,6 +42,11 @@ def files(run: Run, base: str, author: Identity, seconds: int) -> Mapping[str, b
     }
 
 
+def go(opening: Opening) -> str:
+    """The file in the volume that says that all others of an opening are there."""
+    return f"interactive/{opening.id}.go"
+
+
 def interactive_files(opening: Opening, base: str, author: Identity) -> Mapping[str, bytes]:
     """The same for a container with terminals, which has no task and no end of its own."""
     settings = _settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A container to be made ready. files: what it finds in its volume, by the base branch and Heddle's own name."""
+    """A container to be made ready. files: what it finds in its volume, by the base branch and Heddle's own name.
+
+    go: a file there that it waits for, so that it can be started before anything else is there.
+    """
 
     workspace: Workspace
     container: str
@@ -41,6 +45,7 @@ class Wanted:
     files: Callable[[str, Identity], Mapping[str, bytes]]
     attachments: Sequence[str] = ()
     terminals: bool = False
+    go: str = ""
 
 
 class Preparing:
@@ -84,17 +89,7 @@ class Preparing:
                 self._forge.identity(workspace.repository),
             ),
         )
-        spec = ContainerSpec(
-            name=wanted.container,
-            image=self._machine.image,
-            command=wanted.command,
-            volume=workspace.volume,
-            mirror=mirror_path.absolute(),
-            sockets=sockets,
-            limits=self._machine.limits,
-            labels=wanted.labels,
-            environment=self._machine.environment,
-        )
+        spec = self._spec(wanted, mirror_path, sockets)
         # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
         guess = workspace.base or await self._mirrors.last_default(workspace.repository)
         if not refresh:
@@ -115,14 +110,62 @@ class Preparing:
             await self._engine.put(wanted.container, "/workspace", wanted.files(base, author))
         return None
 
+    async def start(self, wanted: Wanted, started: Callable[[float], None]) -> Problem | None:
+        """Have a new container that runs, which takes longest, and meanwhile find out what belongs into it.
+
+        For one that waits for `wanted.go`. `started` is told when it was started. Raises as `prepare` does.
+        """
+        workspace = wanted.workspace
+        (mirror_path, sockets), _ = await both(
+            both(self._mirrors.prepare(workspace.repository), self.door(wanted)),
+            self._engine.ensure_volume(workspace.volume, workspace.labels(self._machine.deployment)),
+        )
+        also = [workspace.start] if workspace.start else []
+        _, (author, mirror) = await both(
+            self._run(self._spec(wanted, mirror_path, sockets), started),
+            both(
+                self._forge.identity(workspace.repository),
+                self._mirrors.refresh(workspace.repository, also=also),
+            ),
+        )
+        problem = problems.of_base(mirror, workspace.base or None, workspace.repository)
+        if problem is None:
+            base = await self._settle_base(workspace, mirror)
+            await self._put(wanted, base, author)
+        return problem
+
+    async def _run(self, spec: ContainerSpec, started: Callable[[float], None]) -> None:
+        await self._engine.ensure_container(spec)
+        at = time.time()
+        await self._engine.start(spec.name)
+        started(at)
+
     async def _make_ready(self, wanted: Wanted, spec: ContainerSpec, base: str, author: Identity) -> bool:
         """Create the container and put its files into its volume; False when it was started before."""
         container = await self._engine.ensure_container(spec)
         if container.state != "created":
             return False
-        attached = await asyncio.to_thread(orders.attached, self._machine.attachments, wanted.attachments)
-        await self._engine.put(wanted.container, "/workspace", {**wanted.files(base, author), **attached})
+        await self._put(wanted, base, author)
         return True
+
+    async def _put(self, wanted: Wanted, base: str, author: Identity) -> None:
+        attached = await asyncio.to_thread(orders.attached, self._machine.attachments, wanted.attachments)
+        go = {wanted.go: b""} if wanted.go else {}
+        files = {**wanted.files(base, author), **attached, **go}  # in this order
+        await self._engine.put(wanted.container, "/workspace", files)
+
+    def _spec(self, wanted: Wanted, mirror: Path, sockets: Path) -> ContainerSpec:
+        return ContainerSpec(
+            name=wanted.container,
+            image=self._machine.image,
+            command=wanted.command,
+            volume=wanted.workspace.volume,
+            mirror=mirror.absolute(),
+            sockets=sockets,
+            limits=self._machine.limits,
+            labels=wanted.labels,
+            environment=self._machine.environment,
+        )
 
     async def _settle_base(self, workspace: Workspace, mirror: Mirror) -> str:
         base = workspace.base or mirror.default_branch

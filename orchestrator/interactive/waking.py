@@ -23,7 +23,6 @@ LOOK_SECONDS = 0.005  # between attempts to reach the terminals
 INSPECT_SECONDS = 0.5  # between looks at the container meanwhile
 PATIENCE_SECONDS = 10.0  # for a container that runs and says nothing
 LONGEST_SECONDS = 3600.0  # for one that is at work: a first clone, set-up commands
-STOP_SECONDS = 5
 GONE_LOOKS = 200  # for a container that is being removed
 GONE_PAUSE = 0.05
 
@@ -62,17 +61,24 @@ class Waking:
         return Wanted(
             workspace=workspace,
             container=opening.container,
-            command=["interactive", opening.folder],
+            command=["interactive", opening.folder, orders.go(opening).rpartition("/")[2]],
             labels=workspace.labels(self._deployment) | modes,
             files=lambda base, author: orders.interactive_files(opening, base, author),
             attachments=opening.attachments,
             terminals=True,
+            go=orders.go(opening),
         )
 
     async def prepare(self, opening: Opening) -> Problem | None:
         """Everything that a first start needs, with a new container. Raises as Preparing.prepare does."""
         await self._remove(opening.container)  # one of an earlier opening has an earlier order
-        return await self._preparing.prepare(self.wanted(opening))
+
+        def started(at: float) -> None:
+            board = self._boards.find(opening.id)
+            if board is not None:
+                board.started(at)
+
+        return await self._preparing.start(self.wanted(opening), started)
 
     async def door(self, opening: Opening) -> None:
         """Only the way out and the place for the way in, for a container that may be running. Raises OSError."""
@@ -117,8 +123,8 @@ class Waking:
                 if restarted:
                     return Problem(problems.OPENING_SILENT, problems.OPENING_SILENT_TODO)
                 restarted = True
-                log.warning("a container is silent and gets another start", container=opening.container)
-                await self._engine.stop(opening.container, STOP_SECONDS)
+                log.warning("a container is silent and is made anew", container=opening.container)
+                await self._remove(opening.container)  # it may wait for what Heddle died before giving it
         return Problem(problems.OPENING_DIED, problems.OPENING_DIED_TODO)
 
     async def _start(self, opening: Opening, at: float) -> bool:

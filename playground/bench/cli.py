@@ -1,4 +1,4 @@
-"""The bench's commands: `run` times whole tasks, `terminal` the way of a key and of output."""
+"""The bench's commands: whole tasks, the way of a key and of output, from the page to a prompt."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import typer
 
 from playground.bench.command import CommandFailed
 from playground.bench.floor import Floor
+from playground.bench.page import PageFailed, PageResult, measure_page
 from playground.bench.result import Result
 from playground.bench.task import TaskFailed, Tasks, script
 from playground.bench.terminal import measure
@@ -63,7 +64,24 @@ def run_terminals(
         raise typer.Exit(asyncio.run(_shown(work, json_file)))
 
 
-async def _shown(work: Coroutine[None, None, Result | TerminalResult], json_file: Path | None) -> int:
+@app.command("page")
+def run_pages(
+    times: Annotated[int, typer.Option(min=1, max=100, help="Rounds that count, after one to warm up.")] = 5,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every measurement here as well.")
+    ] = None,
+) -> None:
+    """Time the way from the page to a prompt. Exits with 1 when a figure is over its limit."""
+    with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
+        work = measure_page(
+            Path(folder), image=IMAGE, times=times, say=lambda text: typer.echo(text, err=True)
+        )
+        raise typer.Exit(asyncio.run(_shown(work, json_file)))
+
+
+async def _shown(
+    work: Coroutine[None, None, Result | TerminalResult | PageResult], json_file: Path | None
+) -> int:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -73,13 +91,21 @@ async def _shown(work: Coroutine[None, None, Result | TerminalResult], json_file
         result = await work
     except asyncio.CancelledError:  # everything is removed by now
         return INTERRUPTED
-    except (CommandFailed, HeddleFailed, TaskFailed, TerminalFailed, TimeoutError, OSError) as error:
+    except (
+        CommandFailed,
+        HeddleFailed,
+        PageFailed,
+        TaskFailed,
+        TerminalFailed,
+        TimeoutError,
+        OSError,
+    ) as error:
         typer.echo(f"The bench can't go on: {error}", err=True)
         return 1
     typer.echo("\n".join(result.lines()))
     if json_file is not None:
         await asyncio.to_thread(json_file.write_text, json.dumps(result.data(), indent=2) + "\n")
-    return 0 if not isinstance(result, TerminalResult) or result.holds else 1
+    return 0 if isinstance(result, Result) or result.holds else 1
 
 
 async def _measured(folder: Path, times: int) -> Result:

@@ -140,15 +140,7 @@ class TerminalResult:
 
     def lines(self) -> list[str]:
         """A table."""
-        cells = [HEADINGS, *(row.cells for row in self.rows())]
-        widths = [max(width(line[column]) for line in cells) for column in range(len(HEADINGS))]
-        return [
-            "  ".join(
-                _padded(cell, size, left=column == 0)
-                for column, (cell, size) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        ]
+        return lines(self.rows(), HEADINGS)
 
     def data(self) -> dict[str, object]:
         """Every measurement, and the rows by name."""
@@ -156,6 +148,19 @@ class TerminalResult:
             row.name: {"heddle": row.heddle, "floor": row.floor, "holds": row.holds} for row in self.rows()
         }
         return {**asdict(self), "rows": rows, "cores": os.cpu_count()}
+
+
+def lines(rows: Sequence[Row], headings: Sequence[str]) -> list[str]:
+    """Rows as a table."""
+    cells = [tuple(headings), *(row.cells for row in rows)]
+    widths = [max(width(line[column]) for line in cells) for column in range(len(headings))]
+    return [
+        "  ".join(
+            _padded(cell, size, left=column == 0)
+            for column, (cell, size) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
 
 
 def percentile(values: Sequence[float], share: int) -> float:

@@ -15,7 +15,7 @@ from web.terminals.splices import Splices
 NO_TERMINAL = "There is no such terminal."
 NOT_OPEN = "The workspace isn’t open."
 ASLEEP = "The workspace doesn’t answer."
-BAD_CONNECTION = "A connection needs an id of 16 to 64 letters, digits, - and _."
+BAD_CONNECTION = "There is nothing but a connection with an id of 16 to 64 letters, digits, - and _."
 
 _CONNECTION = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -42,7 +42,7 @@ class Terminals:
         # What the page doesn't send is somebody's attempt to reach ttyd's own arguments.
         alone = list(request.query.items()) == [("connection", connection)]
         if not alone or not _CONNECTION.fullmatch(connection):
-            return answers.refusal(400, BAD_CONNECTION)
+            return answers.refusal(404, BAD_CONNECTION)
         try:
             upstream = await self._interactive.connect(workspace_id, writable=writable)
         except NotOpen:

@@ -41,7 +41,7 @@ SILENT = Problem(
     "Nobody was signed in. Try again in a minute. If this happens once more, tell whoever runs Heddle.",
 )
 VOID = Problem(
-    410,
+    404,
     "This link doesn’t work any more",
     "A link is good for ten minutes, and once. Press “Open workspace” in the thread again, and Heddle gives you a "
     "new one.",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from headless.run import Message, Run
+from headless.stop import Stop
+
+LOOK = 0.005  # seconds between looks whether Heddle has brought everything
 
 
 def read(folder: Path) -> Run:
@@ -18,3 +23,13 @@ def read(folder: Path) -> Run:
     order = json.loads((folder / "order.json").read_bytes())
     run = Run.ordered(order, folder, Message("", ""))
     return replace(run, volume=folder.parent, time_limit=run.time_limit or math.inf)
+
+
+async def given(go: Path, stop: Stop) -> bool:
+    """Waits until the order and everything else is there; False after a stop.
+
+    Heddle starts a new container first, because that takes longest, and makes `go` when it has put the rest there.
+    """
+    while not stop.asked and not os.path.exists(go):  # noqa: ASYNC110, ASYNC240 - another program makes it; a look is quick
+        await asyncio.sleep(LOOK)
+    return not stop.asked

@@ -34,8 +34,11 @@ SHARE = 10  # … and never more than a tenth of the time
 
 
 class Supervisor:
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    """go: the file that says that the folder's others are there; None where they are there from the beginning."""
+
+    def __init__(self, folder: Path, journal: Journal, go: Path | None = None) -> None:
         self._folder = folder
+        self._go = go
         self._journal = journal
         self._stop = Stop()
         self._halt = Stop()  # no more work, for a stop or for a quiesce
@@ -61,6 +64,8 @@ class Supervisor:
         opened = [self._open(door) for door in doors.DOORS]
         server = self._begin(tmux.start())
         try:
+            if self._go is not None and not await order.given(self._go, self._halt):
+                return True
             run = order.read(self._folder)
             await asyncio.to_thread(home.prepare, Path.home(), run.base)
             await Repository(run, self._journal).prepare(self._halt)

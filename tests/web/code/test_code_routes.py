@@ -131,7 +131,7 @@ async def test_what_is_no_terminal_reaches_no_container(stage: Stage, name: str)
 )
 async def test_terminal_is_asked_for_with_a_connection_and_nothing_else(stage: Stage, query: str) -> None:
     said = await stage.ask("GET", f"{stage.base}/terminals/claude?{query}", upgrade=True)
-    assert said.status == 400
+    assert said.status == 404
     assert stage.interactive.asked == []
 
 

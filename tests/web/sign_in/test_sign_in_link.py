@@ -93,8 +93,8 @@ async def test_link_works_once(place: Place) -> None:
     ticket = await place.entries.create(ADA, WORKSPACE)
     await press(place.browser(), ticket)
     thief = place.browser()
-    is_page(await thief.get(place.link.address(ticket)), 410, "doesn’t work any more")
-    is_page(await press(thief, ticket), 410, "Open workspace")
+    is_page(await thief.get(place.link.address(ticket)), 404, "doesn’t work any more")
+    is_page(await press(thief, ticket), 404, "Open workspace")
     assert await thief.who() is None
 
 
@@ -102,7 +102,7 @@ async def test_of_two_who_press_at_once_one_gets_in(place: Place) -> None:
     ticket = await place.entries.create(ADA, WORKSPACE)
     browsers = [place.browser() for _ in range(8)]
     shown = await asyncio.gather(*(press(browser, ticket, follow=False) for browser in browsers))
-    assert sorted(page.status for page in shown) == [303] + [410] * 7
+    assert sorted(page.status for page in shown) == [303] + [404] * 7
 
 
 async def test_link_expires_after_ten_minutes(place: Place) -> None:
@@ -110,8 +110,8 @@ async def test_link_expires_after_ten_minutes(place: Place) -> None:
     place.clock.now += 599
     is_page(await browser.get(place.link.address(ticket)), 200)
     place.clock.now += 1
-    is_page(await browser.get(place.link.address(ticket)), 410)
-    is_page(await press(browser, ticket), 410)
+    is_page(await browser.get(place.link.address(ticket)), 404)
+    is_page(await press(browser, ticket), 404)
     assert await browser.who() is None
 
 
@@ -119,9 +119,9 @@ async def test_link_expires_after_ten_minutes(place: Place) -> None:
 async def test_guessed_link_leads_nowhere(place: Place, query: str) -> None:
     await place.entries.create(ADA, WORKSPACE)
     browser = place.browser()
-    is_page(await browser.get(f"/sign-in/link{query}"), 410)
+    is_page(await browser.get(f"/sign-in/link{query}"), 404)
     for form in ({}, {"ticket": ""}, {"ticket": "guessed"}, {"ticket": "\x00é"}):
-        is_page(await browser.post("/sign-in/link", form), 410)
+        is_page(await browser.post("/sign-in/link", form), 404)
     assert await browser.who() is None
 
 
