@@ -110,7 +110,8 @@ async def test_commands_that_are_no_task(scene: Scene) -> None:
     for said, answer in (
         ("/claude", "What should I do?"),
         ("/claude stop", "Nothing is running here"),
-        ("/claude workspace", "There is no workspace here yet"),
+        ("/claude continue interactively", "there is no workspace here yet"),
+        ("/claude close", "No workspace is open here"),
         ("/claude link nonsense", "isn't an issue or a pull request"),
         ("/claude link acme/tally#999", "can't find"),
         ("/claude unlink", "isn't linked"),
