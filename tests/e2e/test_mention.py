@@ -180,7 +180,7 @@ async def test_no_token_is_in_the_container_or_its_volume(scene: Scene) -> None:
     ]
     key = scene.town.environment["GITHUB_APP_PRIVATE_KEY"].splitlines()
     secrets += [key[1], key[-2], f"ghs_{scene.github.app_id}"]  # how every token of the App begins
-    assert len(secrets) == 8
+    assert len(secrets) == 9
     look = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; find /workspace /tmp /run -type f -exec cat {} + 2>/dev/null"
     seen = await scene.in_container(
         container, "sh", "-c", f"{{ {look}; true; }} | tr '\\0' '\\n' | strings -a"
