@@ -380,6 +380,12 @@ async def test_every_page_has_a_strict_policy_and_loads_only_from_here(house: Ho
         assert all(re.fullmatch(r"/[^/].*", address) for address in reader.loaded), (name, reader.loaded)
 
 
+async def shows(watcher: Visitor, watch: str, text: str) -> None:
+    """A new connection gets the whole screen; one that is there already only what has changed, letter by letter."""
+    async with await watcher.terminal(watch, "shell-1", columns=200, rows=60) as fresh:
+        await fresh.until(text)
+
+
 async def test_who_watches_can_not_type(house: House) -> None:
     base = house.opened.base
     made = await house.ada.send("POST", f"{base}/watch-link")
@@ -388,7 +394,7 @@ async def test_who_watches_can_not_type(house: House) -> None:
         await terminal.until("$")
         async with await watcher.terminal(watch, "shell-1", columns=200, rows=60) as seen:
             await terminal.run("stty size; echo visible-$((40+2))")
-            await seen.until("visible-42")
+            await shows(watcher, watch, "visible-42")
             await seen.type("touch /workspace/typed-by-a-watcher\r")
             await seen.type(b"\x03\x04\x02\x02d:kill-server\r\x1b[5~")
             await seen.resize(20, 5)
@@ -396,7 +402,7 @@ async def test_who_watches_can_not_type(house: House) -> None:
             assert "after-55" in shown
             assert "typed-by-a-watcher" not in shown
             assert "24 80" in shown  # the watcher's size is nobody else's
-            await seen.until("after-55")
+            await shows(watcher, watch, "after-55")
             # Nothing but the terminals is behind such a link.
             for method, path in [*changing(watch), *reading(watch)[2:]]:
                 assert await watcher.knock(method, path) in (403, 404, 405), (method, path)

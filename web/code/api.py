@@ -160,9 +160,8 @@ class Api:
         return answers.nothing() if held else answers.refusal(404, NO_CONNECTION)
 
     async def _release(self, asked: Asked) -> web.Response:
-        # Whatever is not held is released: pages also ask this to hear whether anybody answers.
-        self._splices.release(asked.request.match_info["connection"], asked.visitor.session.hash)
-        return answers.nothing()
+        released = self._splices.release(asked.request.match_info["connection"], asked.visitor.session.hash)
+        return answers.nothing() if released else answers.refusal(404, NO_CONNECTION)
 
     async def _add(self, asked: Asked) -> web.Response:
         title = _text((await _body(asked.request)).get("title", ""))
