@@ -37,6 +37,7 @@ class Screen:
     broken: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     slow: float = 0.0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     places: list[str] = field(default_factory=list)
     done_with: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -44,6 +45,7 @@ class Screen:
         self.done_with.append((message.id, good))
 
     async def show(self, conversation: Conversation, key: str, report: Report, page: str) -> None:
+        self.begun.set()
         await asyncio.sleep(self.slow)
         if self.broken:
             raise ConnectionError
@@ -120,7 +122,7 @@ async def test_burst_of_changes_is_few_edits_and_the_newest_wins(stage: Stage) -
 async def test_nothing_is_shown_after_the_end(stage: Stage) -> None:
     stage.screen.slow = 0.05
     stage.reports.changed(stage.conversation, WORKING)
-    await asyncio.sleep(0.01)  # an edit is under way
+    await stage.screen.begun.wait()  # an edit is under way
     await stage.reports.ended(stage.conversation, DONE, Path("log"), [])
     assert [report.state for report in stage.screen.shown] == [RunState.WORKING, RunState.SUCCEEDED]
     assert stage.screen.attached == [Path("log")]
