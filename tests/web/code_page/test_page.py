@@ -84,7 +84,7 @@ async def test_work_is_not_lost_without_the_word(visit: Visiting, backend: Backe
     await backend.tell(Progress(OpeningState.CLOSED))
     assert backend.closes == ["rescue", "discard"]
     await expect(page.locator(".leaving")).to_contain_text("Going back to the thread in")
-    await page.wait_for_url("**?back", timeout=8000)
+    await page.wait_for_url("**?back", timeout=30_000, wait_until="commit")
 
 
 async def test_a_check_that_cannot_answer_counts_as_unsafe(visit: Visiting, backend: Backend) -> None:

@@ -69,7 +69,7 @@ async def test_tabs_are_added_renamed_moved_and_closed(visit: Visiting, backend:
     await there.connected()
     await there.run("exit")
     await expect(titles).to_have_text(["Claude Code", "Shell 1"])
-    assert backend.asked["DELETE /terminals/shell-2"] == 1
+    await until(lambda: asyncio.sleep(0, backend.asked["DELETE /terminals/shell-2"] == 1))
 
 
 async def test_an_outage_is_told_takes_no_keys_and_ends_by_itself_after_one_wake(
