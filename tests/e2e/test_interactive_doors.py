@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 
 import aiohttp
@@ -19,9 +18,10 @@ import pytest_asyncio
 from orchestrator.terminal_socket import FOLDER, TERMINAL, WATCH
 from playground.github.access import Level
 from playground.town import REPOSITORY, Town
-from playground.visitor import OWN, Page, Terminal, Visitor
+from playground.visitor import OWN, Terminal, Visitor
 from tests.e2e.conftest import MakeScene
 from tests.e2e.opened import Opened, ask_for_workspace, bound, in_ttyds_place, nobody, somebody
+from tests.e2e.policy import Reader, policy_of
 from tests.e2e.scene import Scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -302,39 +302,6 @@ async def test_link_in_the_place_of_ttyds_socket_leads_nowhere(house: House, tmp
             other.accept()
     async with await house.ada.terminal(house.opened.base) as terminal:
         assert await terminal.output()
-
-
-class Reader(HTMLParser):
-    """What of a page a policy is about."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrong = list[str]()
-        self.loaded = list[str]()
-        self._data = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.wrong += [f"{tag} {name}" for name in values if name.startswith("on") or name == "style"]
-        self.wrong += [
-            f"{tag} {value}" for value in values.values() if (value or "").startswith("javascript:")
-        ]
-        self._data = tag == "script" and values.get("type") == "application/json"
-        if tag == "script" and "src" not in values and not self._data:
-            self.wrong.append("an inline script")
-        if tag in ("style", "iframe", "object", "embed", "base"):
-            self.wrong.append(tag)
-        for name in ("src", "srcset", "action", "poster", "data"):
-            self.loaded += [values[name] or ""] if name in values else []
-        if tag == "link":
-            self.loaded.append(values.get("href") or "")
-
-
-def policy_of(page: Page) -> dict[str, list[str]]:
-    directives = [part.split() for part in page.headers["Content-Security-Policy"].split(";")]
-    found = {name: values for name, *values in directives}
-    assert len(found) == len(directives)  # of two of a name only the first counts
-    return found
 
 
 async def test_every_page_has_a_strict_policy_and_loads_only_from_here(house: House) -> None:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 PROTOCOL = "tty"
@@ -126,11 +125,6 @@ def read(method: str, version: tuple[int, int], headers: CIMultiDictProxy[str]) 
         raise BadUpgrade(400, WRONG_PROTOCOL)
     offers = [offer for offer in _tokens(headers, "Sec-WebSocket-Extensions") if _DEFLATE.fullmatch(offer)]
     return Upgrade(keys[0], ", ".join(offers[:_MOST_OFFERS]))
-
-
-def check_origin(request: web.BaseRequest, public_origin: str) -> bool:
-    """Whether a request says once, and exactly, that a page of `public_origin` (`https://host[:port]`) sends it."""
-    return request.headers.getall("Origin", []) == [public_origin]
 
 
 def _tokens(headers: CIMultiDictProxy[str], name: str) -> list[str]:

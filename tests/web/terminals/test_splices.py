@@ -14,9 +14,9 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from web.origins import same_origin
 from web.server import Route, WebServer
 from web.terminals.splices import Splices
-from web.terminals.upgrade import check_origin
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -66,7 +66,7 @@ class Stage:
             self.peers.put_nowait((reader, writer))
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        if not check_origin(request, ORIGIN):
+        if not same_origin(request, ORIGIN):
             return web.Response(status=403)
         upstream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         upstream.connect(str(self.path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from web.terminals import upgrade
@@ -121,23 +120,3 @@ def test_the_answer_is_written_anew() -> None:
 def test_another_answer_is_none(answer: str) -> None:
     with pytest.raises(upgrade.BadAnswer):
         read().answer(answer.encode())
-
-
-@pytest.mark.parametrize(
-    ("origins", "fits"),
-    [
-        (["https://heddle.example"], True),
-        ([], False),
-        (["null"], False),
-        (["http://heddle.example"], False),
-        (["https://heddle.example."], False),
-        (["https://heddle.example.evil.example"], False),
-        (["https://heddle.example:444"], False),
-        (["HTTPS://heddle.example"], False),
-        (["https://heddle.example", "https://heddle.example"], False),
-    ],
-)
-def test_only_the_very_origin_fits(origins: list[str], fits: bool) -> None:
-    headers = CIMultiDict([("Origin", origin) for origin in origins])
-    request = make_mocked_request("GET", "/", headers=headers)
-    assert upgrade.check_origin(request, "https://heddle.example") is fits
