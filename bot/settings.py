@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,7 @@ from pydantic_settings import (
 )
 
 REPOSITORY = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$"
+REPOSITORIES = r"[a-z0-9][a-z0-9-]{0,38}/(?:[a-z0-9._-]{1,100}|\*)"
 URL = r"^https?://[^\s/]+"
 
 
@@ -166,6 +168,50 @@ class Settings(BaseSettings):
     heddle_run_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = _setting(
         "after how many minutes a run is ended", "a number", 60
     )
+    heddle_pause_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = _setting(
+        "after how many idle minutes an open workspace is paused", "a number; 0 for never", 30
+    )
+    heddle_stop_hours: Annotated[int, Field(ge=0, le=90 * 24)] = _setting(
+        "after how many paused hours an open workspace's container is stopped, which ends its shells",
+        "a number; 0 for never",
+        8,
+    )
+    heddle_cleanup_hours: Annotated[int, Field(ge=0, le=365 * 24)] = _setting(
+        "how many hours after the end of its conversation a workspace is cleaned up",
+        "a number; 0 for never",
+        24,
+    )
+    heddle_checkpoint_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = _setting(
+        "how many minutes lie between two checkpoints of an open workspace", "a number; 0 for none", 10
+    )
+    heddle_no_checkpoints: Annotated[tuple[str, ...], NoDecode] = _setting(
+        "the repositories whose workspaces are not saved to checkpoints",
+        "owner/name or owner/*, separated by commas; leave it out for none",
+        (),
+    )
+    heddle_keep_logs_days: Annotated[int, Field(ge=1, le=3650)] = _setting(
+        "how many days the logs and attachments of ended runs are kept", "a number", 30
+    )
+    heddle_keep_rescues_days: Annotated[int, Field(ge=1, le=3650)] = _setting(
+        "how many days rescue refs are kept on the code host", "a number", 90
+    )
+    heddle_keep_rows_days: Annotated[int, Field(ge=7, le=3650)] = _setting(
+        "how many days deliveries and what is over are kept in the database", "a number", 90
+    )
+    heddle_mirrors_gb: Annotated[float, Field(ge=0)] = _setting(
+        "how much disk the mirrors of repositories may take, in gigabytes; those in use stay",
+        "a number",
+        20.0,
+    )
+    heddle_min_free_gb: Annotated[float, Field(ge=0)] = _setting(
+        "below how much free disk, in gigabytes, caches go and nothing new is started",
+        "a number; 0 for never",
+        2.0,
+    )
+    heddle_metrics_token: SecretStr | None = _setting(
+        "lets a monitoring system read /metrics from another machine",
+        "any long random text, the same in that system's bearer token; leave it out for this machine only",
+    )
     heddle_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$")] = _setting(
         "the most memory of a workspace", "a number with m or g", "4g"
     )
@@ -209,6 +255,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("heddle_no_checkpoints", mode="before")
+    @classmethod
+    def _repositories(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        if not all(re.fullmatch(REPOSITORIES, name) for name in names):
+            raise ValueError("each should be owner/name or owner/*")
+        return names
 
     @field_validator("database_url")
     @classmethod

@@ -33,6 +33,8 @@ class ConversationRow(Base):
     branch: Mapped[str | None]
     group_id: Mapped[str] = mapped_column(index=True)  # the same for conversations that are linked
     created_at: Mapped[float]
+    ended_at: Mapped[float | None]  # since when it is closed, merged or archived; None while it goes on
+    merged: Mapped[bool] = mapped_column(default=False)  # it is a pull request, and ended by being merged
 
 
 class MessageRow(Base):

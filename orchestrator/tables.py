@@ -1,4 +1,4 @@
-"""What the orchestrator remembers: workspaces, their runs, and what is said to a run."""
+"""What the orchestrator remembers: workspaces and what they went through, their runs and openings."""
 
 from __future__ import annotations
 
@@ -24,6 +24,39 @@ class WorkspaceRow(Base):
     start: Mapped[str] = mapped_column(default="")  # the ref where the branch began; empty for the base
     untrusted: Mapped[bool] = mapped_column(default=False)  # outsiders control what is at `start`
     created_at: Mapped[float]
+    # What it is doing, see orchestrator/recovery/states.py; `moves` has how it came there.
+    state: Mapped[str] = mapped_column(default="stopped", index=True)
+    state_at: Mapped[float] = mapped_column(default=0.0)
+    active_at: Mapped[float] = mapped_column(default=0.0)  # when somebody or something was last at work in it
+    attempts: Mapped[int] = mapped_column(default=0)  # failed recoveries in a row
+    retry_at: Mapped[float] = mapped_column(default=0.0)
+    checkpoint: Mapped[str] = mapped_column(default="")  # the newest one's commit; empty for none
+    checkpoint_at: Mapped[float] = mapped_column(
+        default=0.0
+    )  # when the remote was last known to lack nothing
+
+
+class MoveRow(Base):
+    """A workspace went from one state to another."""
+
+    __tablename__ = "moves"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    workspace_id: Mapped[str] = mapped_column(sa.ForeignKey("workspaces.id"), index=True)
+    at: Mapped[float] = mapped_column(index=True)
+    before: Mapped[str]
+    after: Mapped[str]
+    reason: Mapped[str]
+
+
+class MarkRow(Base):
+    """What happened to the whole deployment, by name: restored from a backup, a clean-up asked for, …"""
+
+    __tablename__ = "marks"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    text: Mapped[str]
 
 
 class RunRow(Base):
