@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from playground.bench.burst import BurstFailed, BurstResult, measure_burst
 from playground.bench.command import CommandFailed
 from playground.bench.floor import Floor
 from playground.bench.page import PageFailed, PageResult, measure_page
@@ -79,8 +80,19 @@ def run_pages(
         raise typer.Exit(asyncio.run(_shown(work, json_file)))
 
 
+@app.command("burst")
+def run_burst(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every measurement here as well.")
+    ] = None,
+) -> None:
+    """Time acknowledgements when everybody speaks at once. Exits with 1 when one is later than Slack allows."""
+    with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
+        raise typer.Exit(asyncio.run(_shown(measure_burst(Path(folder)), json_file)))
+
+
 async def _shown(
-    work: Coroutine[None, None, Result | TerminalResult | PageResult], json_file: Path | None
+    work: Coroutine[None, None, Result | TerminalResult | PageResult | BurstResult], json_file: Path | None
 ) -> int:
     task = asyncio.current_task()
     assert task is not None
@@ -92,6 +104,7 @@ async def _shown(
     except asyncio.CancelledError:  # everything is removed by now
         return INTERRUPTED
     except (
+        BurstFailed,
         CommandFailed,
         HeddleFailed,
         PageFailed,
