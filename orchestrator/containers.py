@@ -6,25 +6,44 @@ import asyncio
 import io
 import tarfile
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Mount
+
+from orchestrator.container_spec import USER, ContainerSpec, Limits, archive, options
+from orchestrator.docker_streams import cut, iterate, release
+from orchestrator.lanes import Lanes
+from orchestrator.recovery.facts import SeenContainer, SeenVolume
+from orchestrator.workspaces import DEPLOYMENT_LABEL
+
+__all__ = [
+    "Container",
+    "ContainerEvent",
+    "ContainerMissing",
+    "ContainerSpec",
+    "Engine",
+    "EngineUnavailable",
+    "ImageMissing",
+    "Limits",
+]
 
 T = TypeVar("T")
 
-USER = 1000  # the uid and gid of the image's user
 TIMEOUT_SECONDS = 120
 CREATION_LOOKS = 200
 CREATION_PAUSE = 0.05  # seconds
+BEGINNING_LOOKS = 400  # whether a command has begun
+BEGINNING_PAUSE = 0.005
 EXECUTE_BYTES = 128 * 1024 * 1024  # of a command's output
-_QUEUED_CHUNKS = 64
+EVENTS = ("die", "oom", "pause", "unpause", "stop", "start", "destroy")  # of a container, that are told
+_WORKSPACE = "heddle.workspace"
 
 # A file that is not there yet makes tail poll instead of being notified, by default once a second.
 _TAIL = ("tail", "--follow=name", "--retry", "--quiet", "--sleep-interval=0.03")
@@ -43,30 +62,6 @@ class ContainerMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one container may use at most."""
-
-    memory: str  # "4g"
-    cpus: float
-    pids: int
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """A container to be: hardened, without a network, with one volume, a mirror and a socket folder."""
-
-    name: str
-    image: str
-    command: Sequence[str]
-    volume: str
-    mirror: Path
-    sockets: Path
-    limits: Limits
-    labels: Mapping[str, str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Container:
     """A container as the Engine sees it. `exit_code` means something once it is no longer running."""
 
@@ -80,6 +75,20 @@ class Container:
         return self.state in ("running", "paused", "restarting")
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    """Something happened to a container. at: seconds since the epoch by the Engine's clock.
+
+    labels: the container's, beside a few of Docker's own words (`exitCode`, `image`, `name`).
+    """
+
+    workspace_id: str
+    name: str
+    action: str  # die, oom, pause, unpause, stop, start or destroy
+    at: float
+    labels: Mapping[str, str]
+
+
 class Engine:
     """The Docker Engine at `address` (unix:// or tcp://). Made without a connection; asks when needed.
 
@@ -90,11 +99,15 @@ class Engine:
         self._address = address
         self._client: docker.DockerClient | None = None
         self._connecting = threading.Lock()
+        self._settled = Lanes(1)  # by container: whoever pauses it, or begins a command in it
+        self._beginning: set[asyncio.Task[tuple[str, Any]]] = set()
 
     async def ping(self) -> None:
         await self._call(lambda client: client.ping())
 
     async def close(self) -> None:
+        for beginning in self._beginning:
+            beginning.cancel()
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
 
@@ -103,16 +116,25 @@ class Engine:
         await self._call(lambda client: client.volumes.create(name, labels=dict(labels)))
 
     async def remove_volume(self, name: str) -> None:
-        """Remove a volume and what it holds; a missing one is fine."""
+        """Remove a volume and what it holds; a missing one is fine, one that a container has is not."""
+
+        def remove(client: docker.DockerClient) -> None:
+            try:
+                client.volumes.get(name).remove()
+            except APIError as error:
+                if error.status_code == 409:
+                    raise EngineUnavailable(str(error.explanation)) from error
+                raise
+
         with suppress(ContainerMissing):
-            await self._call(lambda client: client.volumes.get(name).remove())
+            await self._call(remove)
 
     async def ensure_container(self, spec: ContainerSpec) -> Container:
         """The container of that name, created when there is none. Raises ImageMissing."""
 
         def create(client: docker.DockerClient) -> None:
             try:
-                client.containers.create(spec.image, list(spec.command), **_options(spec))
+                client.containers.create(spec.image, list(spec.command), **options(spec))
             except ImageNotFound:
                 raise ImageMissing(spec.image) from None
             except APIError as error:
@@ -144,8 +166,72 @@ class Engine:
         )
         return [entry["Names"][0].lstrip("/") for entry in listed]
 
+    async def containers(self, deployment: str, workspace_id: str = "") -> list[SeenContainer]:
+        """All containers of a deployment, or of one workspace of it, in one call."""
+        chosen = _chosen(deployment, workspace_id)
+        listed: list[dict[str, Any]] = await self._call(
+            lambda client: client.api.containers(all=True, filters=chosen)
+        )
+        return [
+            SeenContainer(
+                # One that is half removed has no name any more.
+                name=(entry["Names"] or [entry["Id"]])[0].lstrip("/"),
+                state=entry["State"],
+                created_at=float(entry["Created"]),
+                labels=entry["Labels"] or {},
+            )
+            for entry in listed
+        ]
+
+    async def volumes(self, deployment: str, workspace_id: str = "") -> list[SeenVolume]:
+        """All volumes of a deployment, or of one workspace of it, in one call."""
+        chosen = _chosen(deployment, workspace_id)
+        listed: dict[str, Any] = await self._call(lambda client: client.api.volumes(filters=chosen))
+        return [
+            SeenVolume(entry["Name"], _seconds(entry.get("CreatedAt") or ""), entry["Labels"] or {})
+            for entry in listed["Volumes"] or []
+        ]
+
+    async def events(
+        self, deployment: str, since: float | None = None
+    ) -> AsyncGenerator[ContainerEvent, None]:
+        """What happens to a deployment's containers, until the Engine goes away; whoever asks connects again.
+
+        since: also what happened from that second on, as far as the Engine remembers: its newest 256 events, none from
+        before its own start.
+        """
+        filters = {**_chosen(deployment), "type": ["container"], "event": list(EVENTS)}
+        begun = int(since) if since is not None else None
+
+        def begin(client: docker.DockerClient) -> Any:
+            return client.api.events(since=begun, filters=filters, decode=True)
+
+        stream = await self._call(begin)
+        async with aclosing(iterate(stream)) as events:
+            async for event in events:
+                labels = event["Actor"]["Attributes"]
+                yield ContainerEvent(
+                    workspace_id=labels.get(_WORKSPACE, ""),
+                    name=labels.get("name", ""),
+                    action=event["Action"],
+                    at=event["timeNano"] / 1e9,
+                    labels=labels,
+                )
+
     async def start(self, name: str) -> None:
         await self._call(lambda client: client.api.start(name))
+
+    async def pause(self, name: str) -> bool:
+        """Freeze a container; False when it does not run (any more). One that is paused already is fine."""
+        try:
+            async with self._settled.lane(name):
+                await self._call(lambda client: client.api.pause(name))
+        except (ContainerMissing, EngineUnavailable):  # Engines differ in how they refuse
+            found = await self.find(name)
+            if found is not None and found.state == "running":
+                raise
+            return found is not None and found.state == "paused"
+        return True
 
     async def unpause(self, name: str) -> None:
         """Let a paused container go on; one that is not paused, or not there, is fine."""
@@ -165,14 +251,10 @@ class Engine:
         """
         limited = ["timeout", "--kill-after=2", f"{seconds:.3f}", *command]
 
-        def begin(client: docker.DockerClient) -> tuple[str, Any]:
-            created = client.api.exec_create(name, limited, stderr=False, user=str(USER))
-            return created["Id"], client.api.exec_start(created["Id"], stream=True, demux=True)
-
         printed = bytearray()
         async with asyncio.timeout(seconds + 4.0):  # in a container that is paused not even `timeout` works
-            identity, stream = await self._call(begin)
-            async with aclosing(_iterate(stream)) as chunks:
+            identity, stream = await self._begin(name, limited)
+            async with aclosing(iterate(stream)) as chunks:
                 async for out, _errors in chunks:
                     printed += out or b""
                     if len(printed) > EXECUTE_BYTES:
@@ -204,17 +286,17 @@ class Engine:
 
         A name that ends in `/` makes a folder. Raises ContainerMissing where `folder` does not exist.
         """
-        archive = _archive(files)
-        await self._call(lambda client: client.api.put_archive(name, folder, archive))
+        packed = archive(files)
+        await self._call(lambda client: client.api.put_archive(name, folder, packed))
 
     async def read(self, name: str, path: str) -> bytes:
         """The whole of one file, from a running or a stopped container. Raises ContainerMissing."""
 
         def fetch(client: docker.DockerClient) -> bytes:
             chunks, _ = client.api.get_archive(name, path)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                member = archive.next()
-                content = archive.extractfile(member) if member is not None else None
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+                member = tar.next()
+                content = tar.extractfile(member) if member is not None else None
                 return content.read() if content is not None else b""
 
         return await self._call(fetch)
@@ -227,15 +309,46 @@ class Engine:
         """
         command = [*_TAIL, "--bytes", f"+{offset + 1}", path]
 
-        def begin(client: docker.DockerClient) -> Any:
-            created = client.api.exec_create(name, command, stderr=False, user=str(USER))
-            return client.api.exec_start(created["Id"], stream=True, demux=True)
-
-        stream = await self._call(begin)
-        async with aclosing(_iterate(stream)) as chunks:
+        _, stream = await self._begin(name, command)
+        async with aclosing(iterate(stream)) as chunks:
             async for out, _errors in chunks:
                 if out:
                     yield out
+
+    async def _begin(self, name: str, command: Sequence[str]) -> tuple[str, Any]:
+        """Begin a command in a container: its id and its output. Raises ContainerMissing.
+
+        Never while the container is being paused: where control groups are of version 1, Docker 20.10 locks up over it.
+        """
+
+        def begin(client: docker.DockerClient) -> tuple[str, Any]:
+            identity: str = client.api.exec_create(name, list(command), stderr=False, user=str(USER))["Id"]
+            stream = client.api.exec_start(identity, stream=True, demux=True)
+            # The Engine answers before there is a process.
+            for _ in range(BEGINNING_LOOKS):
+                inspected = client.api.exec_inspect(identity)
+                if inspected["Pid"] or inspected["ExitCode"] is not None:
+                    break
+                time.sleep(BEGINNING_PAUSE)
+            return identity, stream
+
+        async def alone() -> tuple[str, Any]:
+            async with self._settled.lane(name):
+                return await self._call(begin)
+
+        beginning = asyncio.create_task(alone())
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(_let_go)  # the thread goes on, and its stream is nobody's
+            raise
+        except EngineUnavailable as error:
+            # Between a container's end and its removal the Engine calls this an error of its own.
+            if await self._has_ended(name):
+                raise ContainerMissing(str(error)) from error
+            raise
 
     async def _call(self, ask: Callable[[docker.DockerClient], T]) -> T:
         return await asyncio.to_thread(self._ask, ask)
@@ -261,74 +374,21 @@ class Engine:
             return self._client
 
 
-def _options(spec: ContainerSpec) -> dict[str, Any]:
-    scratch = "rw,nosuid,nodev,exec,mode=1777"
-    return {
-        "name": spec.name,
-        "labels": dict(spec.labels),
-        "environment": dict(spec.environment),
-        "network_mode": "none",
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "read_only": True,
-        "tmpfs": {"/tmp": scratch, "/run": scratch},  # noqa: S108 - the container's own
-        "mem_limit": spec.limits.memory,
-        "memswap_limit": spec.limits.memory,
-        "nano_cpus": int(spec.limits.cpus * 1e9),
-        "pids_limit": spec.limits.pids,
-        "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
-        "mounts": [
-            Mount("/workspace", spec.volume, type="volume"),
-            Mount("/mirror", str(spec.mirror), type="bind", read_only=True),
-            Mount("/heddle", str(spec.sockets), type="bind"),
-        ],
-    }
+def _chosen(deployment: str, workspace_id: str = "") -> dict[str, list[str]]:
+    labels = [f"{DEPLOYMENT_LABEL}={deployment}"]
+    return {"label": [*labels, f"{_WORKSPACE}={workspace_id}"] if workspace_id else labels}
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name.rstrip("/"))
-            entry.uid = entry.gid = USER
-            if name.endswith("/"):
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            else:
-                entry.size, entry.mode = len(content), 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+def _let_go(beginning: asyncio.Task[tuple[str, Any]]) -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        _, stream = beginning.result()
+        cut(stream)
+        release(stream)
 
 
-def _close(stream: Any) -> None:
-    """End a stream of docker-py's and its connection, which its own close() leaves to the garbage collector."""
-    with suppress(OSError):
-        stream.close()
-    stream._response.raw._fp.close()
-    stream._response.close()
-
-
-async def _iterate(stream: Any) -> AsyncGenerator[Any, None]:
-    """A blocking iterator with a `close()`, read in a thread, a bounded number of items ahead."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUED_CHUNKS)
-    end = object()
-
-    def pump() -> None:
-        try:
-            with suppress(OSError, ValueError, requests.RequestException, DockerException):
-                for item in stream:
-                    asyncio.run_coroutine_threadsafe(queue.put(item), loop).result()
-        except (RuntimeError, asyncio.CancelledError):  # the loop is gone
-            return
-        with suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(queue.put(end), loop)
-
-    thread = threading.Thread(target=pump, name="follow", daemon=True)
-    thread.start()
+def _seconds(text: str) -> float:
+    """A time of Docker's as seconds since the epoch; 0 when it has none."""
     try:
-        while (item := await queue.get()) is not end:
-            yield item
-    finally:
-        _close(stream)
-        while not queue.empty():
-            queue.get_nowait()
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,3 +138,101 @@ async def test_engine_that_is_away() -> None:
     with pytest.raises(EngineUnavailable):
         await engine.ping()
     await engine.close()
+
+
+async def test_pause_says_whether_it_froze(engine: Engine, spec: ContainerSpec) -> None:
+    assert not await engine.pause(spec.name)
+    await engine.ensure_container(replace(spec, command=["sleep", "60"]))
+    assert not await engine.pause(spec.name)  # never started
+    await engine.start(spec.name)
+    assert await engine.pause(spec.name)
+    assert await engine.pause(spec.name)
+    assert (found := await engine.find(spec.name)) is not None
+    assert found.state == "paused"
+    await engine.unpause(spec.name)
+    await engine.stop(spec.name, 0)
+    assert not await engine.pause(spec.name)
+
+
+async def test_events_of_a_time_that_is_over(engine: Engine, spec: ContainerSpec) -> None:
+    deployment = f"test-{spec.name}"
+    labels = {**spec.labels, "heddle.deployment": deployment, "heddle.workspace": "w1"}
+    begun = time.time()
+    await engine.ensure_container(replace(spec, labels=labels, command=["sleep", "60"]))
+    await engine.start(spec.name)
+    await engine.remove(spec.name)
+    seen = []
+    async with asyncio.timeout(10), aclosing(engine.events(deployment, begun)) as events:
+        async for event in events:
+            seen.append(event)
+            if event.action == "destroy":
+                break
+    assert [event.action for event in seen if event.action in ("start", "die", "destroy")] == [
+        "start",
+        "die",
+        "destroy",
+    ]
+    assert {(event.workspace_id, event.name) for event in seen} == {("w1", spec.name)}
+    assert [event.at for event in seen] == sorted(event.at for event in seen)
+
+
+async def test_following_events_leaves_no_thread_behind(engine: Engine) -> None:
+    before = threading.active_count()
+    for _ in range(5):
+        stream = engine.events("nobody", None)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.wait([waiting], timeout=0.2)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        async with asyncio.timeout(5):
+            await stream.aclose()
+    async with asyncio.timeout(10):
+        while any(thread.name == "follow" for thread in threading.enumerate()):
+            await asyncio.sleep(0.02)
+    assert threading.active_count() <= before + 5  # the pool's own stay
+
+
+async def test_volume_that_a_container_has_is_not_called_removed(engine: Engine, spec: ContainerSpec) -> None:
+    await engine.ensure_container(spec)
+    with pytest.raises(EngineUnavailable, match="in use"):
+        await engine.remove_volume(spec.volume)
+    await engine.remove(spec.name)
+    await engine.remove_volume(spec.volume)
+    await engine.remove_volume(spec.volume)  # a missing one is fine
+
+
+async def test_command_that_is_given_up_while_it_begins_leaves_nothing(
+    engine: Engine, spec: ContainerSpec
+) -> None:
+    await engine.ensure_container(replace(spec, command=["sleep", "60"]))
+    await engine.start(spec.name)
+    for pause in (0.0, 0.001, 0.01, 0.02, 0.04):
+        asking = asyncio.create_task(engine.execute(spec.name, ["true"], seconds=5))
+        await asyncio.sleep(pause)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    # What is left unclosed would be told by the garbage collector, which is an error here.
+    assert await engine.execute(spec.name, ["echo", "still here"], seconds=5) == (0, b"still here\n")
+
+
+async def test_commands_and_pauses_at_once_never_block_the_engine(
+    engine: Engine, spec: ContainerSpec
+) -> None:
+    await engine.ensure_container(replace(spec, command=["sleep", "60"]))
+    await engine.start(spec.name)
+
+    async def ask() -> None:
+        for _ in range(10):
+            with suppress(ContainerMissing, TimeoutError):  # it is frozen
+                await engine.execute(spec.name, ["true"], seconds=2)
+
+    async def freeze() -> None:
+        for _ in range(20):
+            await engine.pause(spec.name)
+            await engine.unpause(spec.name)
+
+    async with asyncio.timeout(100):
+        await asyncio.gather(ask(), ask(), freeze())
+        assert await engine.execute(spec.name, ["echo", "still here"], seconds=5) == (0, b"still here\n")
