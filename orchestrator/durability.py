@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 # DBOS takes up only workflows of its own version: a fixed one lets an upgraded Heddle go on with older runs.
 VERSION = "1"
+
+CANCEL_SECONDS = 2.0  # for workflows that are broken off
+DESTROY_SECONDS = 3.0  # for DBOS, which waits up to ten seconds for each of its threads
+FORGET_AT_ONCE = 500
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]  # DBOS's words
+
+log = structlog.get_logger(__name__)
 
 
 class Underway:
@@ -36,7 +49,10 @@ class Underway:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+            if late:  # they are killed with the process, which every step survives
+                log.warning("workflows do not let go", count=len(late))
 
 
 class Durability:
@@ -66,9 +82,22 @@ class Durability:
     async def close(self) -> None:
         """Break off what is under way; it goes on at the next launch."""
         await self._underway.cancel()
-        await asyncio.to_thread(DBOS.destroy)
+        loop, destroyed = asyncio.get_running_loop(), asyncio.Event()
+
+        def destroy() -> None:
+            try:
+                DBOS.destroy()
+            finally:
+                with contextlib.suppress(RuntimeError):  # nobody waits any more
+                    loop.call_soon_threadsafe(destroyed.set)
+
+        # No thread of a pool: those are waited for at the end of the process, however long they take.
+        threading.Thread(target=destroy, name="destroy", daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DESTROY_SECONDS):
+                await destroyed.wait()
         # DBOS had made its own pool the loop's; what is closed after it needs threads as well.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        loop.set_default_executor(ThreadPoolExecutor())
 
 
 async def begin(
@@ -85,3 +114,41 @@ async def begin(
             await DBOS.start_workflow_async(workflow, *arguments)
 
     await asyncio.create_task(start(), context=contextvars.Context())
+
+
+async def forget(before: float) -> int:
+    """Delete what DBOS remembers of workflows that ended before a time (seconds since the epoch); how many there were.
+
+    Whoever begins one again afterwards must know by themselves that its work is done.
+    """
+    until = datetime.fromtimestamp(before, UTC).isoformat()
+    count = 0
+    while True:
+        ended = await DBOS.list_workflows_async(
+            status=ENDED,
+            completed_before=until,
+            limit=FORGET_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        if not ended:
+            return count
+        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+        count += len(ended)
+
+
+def leave_within(seconds: float) -> None:
+    """End this process by then, whatever still holds it: a Docker that does not answer, a platform that is away.
+
+    For a process that was told to stop. Everything that matters is durable and goes on at the next start, as after
+    a SIGKILL.
+    """
+
+    def leave() -> None:
+        log.warning("leaving without waiting any longer", seconds=seconds)
+        sys.stderr.flush()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

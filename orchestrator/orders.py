@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.forge import Identity
+from orchestrator.gateway.door import checkpoint_ref
 from orchestrator.interactive.opening import Opening
 from orchestrator.records import FollowUp
 from orchestrator.workspaces import Run, Workspace
@@ -48,10 +49,13 @@ def go(opening: Opening) -> str:
 
 
 def interactive_files(opening: Opening, base: str, author: Identity) -> Mapping[str, bytes]:
-    """The same for a container with terminals, which has no task and no end of its own."""
+    """The same for a container with terminals, which has no task and no end of its own.
+
+    Its order says where the workspace is saved to: a volume that is new is filled from there.
+    """
     settings = _settings(
         opening.workspace, opening.id, base, author, link=opening.link, seconds=0, message_id=""
-    )
+    ) | {"checkpoint": checkpoint_ref(opening.workspace.id)}
     return {
         "context.md": _context(opening.context, opening.workspace),
         "interactive/": b"",
@@ -72,7 +76,7 @@ def _settings(
     link: str,
     seconds: int,
     message_id: str,
-) -> Mapping[str, object]:
+) -> dict[str, object]:
     return {
         "run_id": order_id,
         "repository": workspace.repository,

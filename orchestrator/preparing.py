@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import orders, problems, terminal_socket
 from orchestrator.both import both
-from orchestrator.containers import ContainerSpec, Engine, Limits
+from orchestrator.containers import ContainerMissing, ContainerSpec, Engine, Limits
 from orchestrator.forge import Forge, Identity
 from orchestrator.gateway.door import Door
 from orchestrator.gateway.server import Gateway
@@ -48,8 +48,17 @@ class Wanted:
     go: str = ""
 
 
+async def nowhere(_conversation_id: str) -> str:
+    """For a deployment whose conversations have no address."""
+    return ""
+
+
 class Preparing:
-    """The way from a workspace to a container that only needs to be started."""
+    """The way from a workspace to a container that only needs to be started.
+
+    address_of: where a conversation is, by its id, in words that only its platform understands: enough to find it
+    again should its row be lost.
+    """
 
     def __init__(
         self,
@@ -60,6 +69,7 @@ class Preparing:
         gateway: Gateway,
         forge: Forge,
         machine: Machine,
+        address_of: Callable[[str], Awaitable[str]] = nowhere,
     ) -> None:
         self._records = records
         self._engine = engine
@@ -67,6 +77,7 @@ class Preparing:
         self._gateway = gateway
         self._forge = forge
         self._machine = machine
+        self._address_of = address_of
 
     async def door(self, wanted: Wanted) -> Path:
         """Open the workspace's way out, and the place for its way in; the folder to mount. Raises OSError."""
@@ -82,14 +93,7 @@ class Preparing:
         Raises what the mirrors, the forge and the Engine raise, and OSError.
         """
         workspace = wanted.workspace
-        (mirror_path, sockets), (_, author) = await both(
-            both(self._mirrors.prepare(workspace.repository), self.door(wanted)),
-            both(
-                self._engine.ensure_volume(workspace.volume, workspace.labels(self._machine.deployment)),
-                self._forge.identity(workspace.repository),
-            ),
-        )
-        spec = self._spec(wanted, mirror_path, sockets)
+        spec, author = await both(self._place(wanted), self._forge.identity(workspace.repository))
         # Refreshing the mirror takes about as long as making the container ready, if its base can be guessed.
         guess = workspace.base or await self._mirrors.last_default(workspace.repository)
         if not refresh:
@@ -110,19 +114,29 @@ class Preparing:
             await self._engine.put(wanted.container, "/workspace", wanted.files(base, author))
         return None
 
+    async def again(self, wanted: Wanted, known: str) -> bool:
+        """Have the container once more on its volume as it is, ready to be started, without asking the code host.
+
+        False when `known`, the path of a file that it once had, is not there: the volume is a new one.
+        Raises what the mirrors and the Engine raise, and OSError.
+        """
+        await self._engine.ensure_container(await self._place(wanted))
+        try:
+            await self._engine.read(wanted.container, known)
+        except ContainerMissing:
+            return False
+        return True
+
     async def start(self, wanted: Wanted, started: Callable[[float], None]) -> Problem | None:
         """Have a new container that runs, which takes longest, and meanwhile find out what belongs into it.
 
         For one that waits for `wanted.go`. `started` is told when it was started. Raises as `prepare` does.
         """
         workspace = wanted.workspace
-        (mirror_path, sockets), _ = await both(
-            both(self._mirrors.prepare(workspace.repository), self.door(wanted)),
-            self._engine.ensure_volume(workspace.volume, workspace.labels(self._machine.deployment)),
-        )
+        spec = await self._place(wanted)
         also = [workspace.start] if workspace.start else []
         _, (author, mirror) = await both(
-            self._run(self._spec(wanted, mirror_path, sockets), started),
+            self._run(spec, started),
             both(
                 self._forge.identity(workspace.repository),
                 self._mirrors.refresh(workspace.repository, also=also),
@@ -154,7 +168,14 @@ class Preparing:
         files = {**wanted.files(base, author), **attached, **go}  # in this order
         await self._engine.put(wanted.container, "/workspace", files)
 
-    def _spec(self, wanted: Wanted, mirror: Path, sockets: Path) -> ContainerSpec:
+    async def _place(self, wanted: Wanted) -> ContainerSpec:
+        """Have everything that the container is made on: mirror, doors, volume."""
+        workspace = wanted.workspace
+        labels = {"heddle.address": await self._address_of(workspace.conversation_id)}
+        (mirror, sockets), _ = await both(
+            both(self._mirrors.prepare(workspace.repository), self.door(wanted)),
+            self._engine.ensure_volume(workspace.volume, workspace.labels(self._machine.deployment) | labels),
+        )
         return ContainerSpec(
             name=wanted.container,
             image=self._machine.image,
@@ -163,7 +184,7 @@ class Preparing:
             mirror=mirror.absolute(),
             sockets=sockets,
             limits=self._machine.limits,
-            labels=wanted.labels,
+            labels={**wanted.labels, **labels},
             environment=self._machine.environment,
         )
 

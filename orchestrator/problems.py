@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.cleaning.disk import DiskFull
 from orchestrator.containers import EngineUnavailable, ImageMissing
 from orchestrator.forge import ForgeError
 from orchestrator.mirrors import Mirror, RepositoryMissing, RepositoryUnreachable
@@ -25,6 +26,22 @@ ENGINE_LOST = "Docker stopped answering while Claude was working."
 ENGINE_LOST_TODO = (
     "What was pushed is on the branch, and the workspace's volume is kept. "
     "Once Docker runs again, reply here to go on."
+)
+DISK_FULL_TODO = "Nothing is lost: once there is room, ask again."
+STOPPED_BLIND = "The run was stopped while Docker didn't answer."
+STOPPED_BLIND_TODO = (
+    "What was done so far is kept in the workspace. Once Docker runs again, reply here to go on."
+)
+DIED_AGAIN = "The workspace's container ended unexpectedly, {times} times in a row."
+DIED_AGAIN_TODO = (
+    "What was done so far is kept in the workspace: reply here to go on. "
+    "If it happens again, ask whoever runs Heddle to look at Docker on its machine."
+)
+VOLUME_LOST = "The workspace's volume is gone, and with it what was not pushed."
+VOLUME_LOST_TODO = "What was pushed is on `{branch}`. Reply here to have the rest done again."
+NOT_REVIVED = "The workspace's container ended unexpectedly, and I couldn't start it again."
+NOT_REVIVED_TODO = (
+    "What was done so far is kept in the workspace. Once the cause is fixed, reply here to go on."
 )
 IMAGE_MISSING = "The workspace image `{image}` isn't there."
 IMAGE_MISSING_TODO = "An admin can build it with `./scripts/image`; then ask again."
@@ -79,6 +96,8 @@ def of_start(error: Exception, *, repository: str, run_id: str) -> Problem:
             return Problem(FORGE_REFUSED.format(error=error), FORGE_REFUSED_TODO)
         case ImageMissing():
             return Problem(IMAGE_MISSING.format(image=error), IMAGE_MISSING_TODO)
+        case DiskFull():
+            return Problem(str(error), DISK_FULL_TODO)
         case EngineUnavailable():
             return Problem(ENGINE_UNAVAILABLE, ENGINE_UNAVAILABLE_TODO, str(error))
         case _:

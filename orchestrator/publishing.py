@@ -17,6 +17,7 @@ from orchestrator.gateway.pull_request import PublishRefused
 from orchestrator.git import GitError, git
 from orchestrator.interactive.holding import live_opening
 from orchestrator.interactive.opening import Opening
+from orchestrator.interactive.pulls import Pulls
 from orchestrator.mirrors import Mirror, Mirrors, RepositoryMissing, RepositoryUnreachable
 from orchestrator.records import run_of
 from orchestrator.tables import RunRow
@@ -57,6 +58,7 @@ class BranchPublisher:
         self, *, database: Database, mirrors: Mirrors, forge: Forge, redact: Callable[[str], str]
     ) -> None:
         self._database = database
+        self._pulls = Pulls(database)
         self._mirrors = mirrors
         self._forge = forge
         self._redact = redact
@@ -77,6 +79,7 @@ class BranchPublisher:
                 title=self._redact(title(door.branch, commits, run)),
                 body=self._redact(body(commits, opening, run)),
             )
+            await self._pulls.note(door.workspace_id, opened.number)
         except (ForgeUnavailable, RepositoryUnreachable, GitError) as error:
             raise PublishRefused(self._redact(str(error)), away=True) from error
         except (ForgeError, RepositoryMissing) as error:

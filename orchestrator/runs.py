@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
 from orchestrator import orders, problems, pull_request
-from orchestrator.claude.transcript import transcript
-from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable, Limits
+from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
 from orchestrator.durability import Underway, begin
-from orchestrator.following import Followed, Following
+from orchestrator.following import WAITING, Followed, Following, Hooks
 from orchestrator.forge import Forge, ForgeError
 from orchestrator.gateway.server import Gateway
 from orchestrator.interactive.holding import Held
@@ -24,29 +23,31 @@ from orchestrator.interactive.openings import Openings
 from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirrors, RepositoryMissing, RepositoryUnreachable
 from orchestrator.persistence import persist
-from orchestrator.preparing import Machine, Preparing, Wanted, door_of
+from orchestrator.preparing import Machine, Preparing, door_of, nowhere
 from orchestrator.records import FollowUp, Records, RunRequest, request_after
+from orchestrator.recovery.history import History
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem, Report, RunState
+from orchestrator.reviving import Death
+from orchestrator.run_containers import RunContainers
+from orchestrator.run_logs import log_of
+from orchestrator.run_options import RunOptions
+from orchestrator.run_starting import RunStarting, StopWished
 from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
 OPENING = "Opening the pull request"
 
+# Why a workspace is in another state, see History.
+STARTS = "a run: {words}"
+RUNS = "its run is at work"
+RUNS_AGAIN = "its run goes on"
+ENDED = "its run ended: {state}"
+NOTHING_LEFT = "its run could not start, and nothing was in it"
+
+__all__ = ["RunOptions", "Runs"]
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What a deployment decides about all runs."""
-
-    deployment: str  # the value of the label by which this Heddle knows its own containers and volumes
-    image: str
-    at_once: int  # runs that may work at a time
-    limits: Limits
-    seconds: int  # after which a run is ended
-    environment: Mapping[str, str]
-    logs: Path  # the folder where transcripts are kept
-    attachments: Path  # the folder of what people attached to their messages, one below it for each message
 
 
 @DBOS.dbos_class()
@@ -54,7 +55,7 @@ class Runs(DBOSConfiguredInstance):
     """Begins, steers and stops runs, and carries each through to its end whatever happens to Heddle.
 
     lanes: shared with whatever else works in the same workspaces. openings: what has taken a workspace over is told
-    what was said to the run before.
+    what was said to the run before. disk: raises DiskFull when nothing new may begin. address_of: see Preparing.
     """
 
     def __init__(
@@ -71,6 +72,9 @@ class Runs(DBOSConfiguredInstance):
         underway: Underway,
         openings: Openings,
         lanes: Lanes,
+        history: History,
+        disk: Callable[[], Awaitable[None]],
+        address_of: Callable[[str], Awaitable[str]] = nowhere,
     ) -> None:
         super().__init__(config_name="runs")
         self._records = records
@@ -85,7 +89,8 @@ class Runs(DBOSConfiguredInstance):
         self._following = Following(engine)
         self._openings = openings
         self._lanes = lanes
-        self._preparing = Preparing(
+        self._history = history
+        preparing = Preparing(
             records=records,
             engine=engine,
             mirrors=mirrors,
@@ -94,7 +99,17 @@ class Runs(DBOSConfiguredInstance):
             machine=Machine(
                 options.deployment, options.image, options.limits, options.environment, options.attachments
             ),
+            address_of=address_of,
         )
+        self._containers = RunContainers(
+            engine=engine,
+            preparing=preparing,
+            deployment=options.deployment,
+            seconds=options.seconds,
+            redact=redact,
+        )
+        self._starting = RunStarting(engine=engine, records=records, containers=self._containers, disk=disk)
+        self._untouched: set[str] = set()  # runs that this process has started and Claude has not begun
 
     async def begin(self, request: RunRequest) -> Run:
         """Start the run of a message, once however often this is called for that message.
@@ -104,8 +119,23 @@ class Runs(DBOSConfiguredInstance):
         run = await self._records.create_run(request)
         if not run.state.ended:
             self._watcher.changed(run.conversation_id, run.first_report())
-            await begin(self.execute, f"run-{run.id}", run.id)
+            await self.take_up(run.id)
         return run
+
+    async def take_up(self, run_id: str) -> None:
+        """Have a live run carried through, any number of times: what is at it already goes on."""
+        await begin(self.execute, f"run-{run_id}", run_id)
+
+    async def revive(self, run_id: str, reason: str) -> None:
+        """Have the container of a run that is at work run again: made anew on its volume, started or let go on.
+
+        One that has ended, or has not come so far, is left alone. Raises EngineUnavailable.
+        """
+        run = await self._records.run(run_id)
+        if run.state is not RunState.WORKING:
+            return
+        log.info("reviving a run", run=run_id, reason=reason)
+        await self._containers.bring_up(run)  # who follows the run finds a problem out as well
 
     async def say(self, follow_up: FollowUp) -> bool:
         """Pass a message on to a run that is working; False when that run has ended.
@@ -120,11 +150,13 @@ class Runs(DBOSConfiguredInstance):
     async def stop(self, run_id: str) -> None:
         """Ask a run to end; what it has done is committed and pushed as usual."""
         await self._records.request_stop(run_id)
-        run = await self._records.run(run_id)
+        await self._ask_to_end(await self._records.run(run_id))
+
+    async def _ask_to_end(self, run: Run) -> None:
         try:
-            await self._engine.signal(run.container, "SIGTERM")
+            await self._containers.ask_to_end(run)
         except EngineUnavailable as error:
-            log.warning("could not signal a container", run=run_id, error=str(error))
+            log.warning("could not signal a container", run=run.id, error=str(error))
 
     @DBOS.workflow()
     async def execute(self, run_id: str) -> None:
@@ -145,39 +177,32 @@ class Runs(DBOSConfiguredInstance):
     async def _start(self, run_id: str) -> bool:
         """Whether the container may have been started: only if not, its volume can hold no work of this run."""
         run = await self._records.run(run_id)
-        if run.state.ended:
-            return True
-        if run.stop_requested:
-            await self._end(run, replace(run.first_report(), state=RunState.STOPPED))
-            return False
+        if run.state not in (RunState.QUEUED, RunState.STARTING):
+            return True  # an earlier attempt came as far as that; following sees to the container
         await self._records.save(run_id, state=RunState.STARTING)
         self._watcher.changed(run.conversation_id, replace(run.first_report(), state=RunState.STARTING))
-        prepared = False
+        await self._note(run, WorkspaceState.STARTING, STARTS.format(words=run.first_words(self._redact)))
+
+        def waiting() -> None:
+            report = replace(run.first_report(), state=RunState.STARTING, activity=WAITING)
+            self._watcher.changed(run.conversation_id, report)
+
         try:
-            problem = await self._prepare(run)
-            prepared = problem is None
-            if prepared:
-                await self._engine.start(run.container)
+            problem = await self._starting.prepare(run, waiting)
+            if problem is None:
+                await self._starting.start(run)
+                self._untouched.add(run_id)
                 log.info("run started", run=run_id, repository=run.workspace.repository)
+                await self._note(run, WorkspaceState.RUNNING, RUNS)
+                return True
+        except StopWished:
+            await self._end(run, replace(run.first_report(), state=RunState.STOPPED))
+            return False
         except Exception as error:  # whatever it was, the person who asked is told
             log.warning("run could not start", run=run_id, error=self._redact(repr(error)))
             problem = problems.of_start(error, repository=run.workspace.repository, run_id=run_id)
-        if problem is not None:
-            await self._fail(run, run.first_report(), problem)
-        return prepared
-
-    async def _prepare(self, run: Run) -> Problem | None:
-        """Have a container that is ready to be started, or was started by an earlier attempt."""
-        return await self._preparing.prepare(
-            Wanted(
-                workspace=run.workspace,
-                container=run.container,
-                command=["headless", run.folder],
-                labels=run.labels(self._options.deployment),
-                files=lambda base, author: orders.files(run, base, author, self._options.seconds),
-                attachments=run.attachments,
-            )
-        )
+        await self._fail(run, run.first_report(), problem)
+        return False
 
     @DBOS.step()
     async def _follow(self, run_id: str) -> str:
@@ -188,6 +213,7 @@ class Runs(DBOSConfiguredInstance):
         marking: set[asyncio.Task[None]] = set()
 
         def delivered(message_ids: frozenset[str]) -> None:
+            self._untouched.discard(run_id)
             task = asyncio.create_task(self._records.delivered(sorted(message_ids)))
             marking.add(task)
             task.add_done_callback(marking.discard)
@@ -198,24 +224,46 @@ class Runs(DBOSConfiguredInstance):
         try:
             await self._gateway.open(door_of(run.workspace))  # Heddle may be a new process
             if run.stop_requested:
-                await self._engine.signal(run.container, "SIGTERM")
+                await self._ask_to_end(run)
             await self._put_follow_ups(run)
             await self._records.save(run_id, state=RunState.WORKING)
-            followed = await self._following.follow(
-                run,
+            hooks = Hooks(
                 changed=lambda report: self._watcher.changed(run.conversation_id, report),
                 delivered=delivered,
                 stop_requested=stop_requested,
+                revive=lambda death: self._revive(run_id, death),
             )
+            followed = await self._following.follow(run, hooks)
         except EngineUnavailable as error:
-            problem = Problem(problems.ENGINE_LOST, problems.ENGINE_LOST_TODO, str(error))
-            await self._fail(run, run.first_report(), problem)
+            await self._lose(await self._records.run(run_id), error)
             return ""
         finally:
+            self._untouched.discard(run_id)
             await asyncio.gather(*marking)
         await self._records.save_workspace(run.workspace.id, session_id=followed.session_id)
         await self._records.delivered(sorted(followed.delivered))
         return await self._conclude(run, followed)
+
+    async def _revive(self, run_id: str, death: Death) -> Problem | None:
+        """As Hooks.revive."""
+        run = await self._records.run(run_id)
+        await self._note(run, WorkspaceState.RECOVERING, death.reason)
+        untouched = run_id in self._untouched and death.progress.report.state is RunState.STARTING
+        problem = await self._containers.bring_up(run, untouched=untouched)
+        if problem is None:
+            log.info("a run goes on", run=run_id, reason=death.reason)
+            await self._note(run, WorkspaceState.RUNNING, RUNS_AGAIN)
+            await self._put_follow_ups(run)  # what was said while it had no container
+        return problem
+
+    async def _lose(self, run: Run, error: EngineUnavailable) -> None:
+        """The Engine stayed away for longer than a run waits for it."""
+        if run.stop_requested:
+            problem = Problem(problems.STOPPED_BLIND, problems.STOPPED_BLIND_TODO)
+            await self._end(run, replace(run.first_report(), state=RunState.STOPPED, problem=problem))
+        else:
+            problem = Problem(problems.ENGINE_LOST, problems.ENGINE_LOST_TODO, str(error))
+            await self._fail(run, run.first_report(), problem)
 
     async def _conclude(self, run: Run, followed: Followed) -> str:
         report = replace(
@@ -269,21 +317,9 @@ class Runs(DBOSConfiguredInstance):
     @DBOS.step()
     async def _collect(self, run_id: str) -> None:
         """Bring the log out of the volume. A run without one, or an Engine that is away, is no obstacle."""
-        run = await self._records.run(run_id)
-
-        async def read(name: str) -> bytes:
-            return await self._engine.read(run.container, f"{run.folder}/{name}")
-
-        try:
-            journal = await read("stdout.jsonl")
-        except (ContainerMissing, EngineUnavailable):
-            return
-        others = await asyncio.gather(read("stderr.log"), read("setup.log"), return_exceptions=True)
-        errors, setup = (
-            other.decode(errors="replace") if isinstance(other, bytes) else "" for other in others
-        )
-        text = await asyncio.to_thread(lambda: self._redact(transcript(journal, errors, setup)))
-        await asyncio.to_thread(_write, self._log(run_id), text)
+        text = await log_of(self._engine, await self._records.run(run_id), self._redact)
+        if text is not None:
+            await asyncio.to_thread(_write, self._log(run_id), text)
 
     @DBOS.step()
     async def _tell(self, run_id: str) -> None:
@@ -303,11 +339,15 @@ class Runs(DBOSConfiguredInstance):
         await persist(f"removing container {run.container}", lambda: self._engine.remove(run.container))
         if not await self._records.is_open(run.workspace.id):  # what has taken over needs the same door
             await self._gateway.close(run.workspace.id)
+        ending = ENDED.format(state=run.state.value)
+        await self._note(run, WorkspaceState.STOPPED, ending)
+        await self._history.touch(run.workspace.id)
         if not started and await self._records.is_only_run(run):
             await persist(
                 f"removing volume {run.workspace.volume}",
                 lambda: self._engine.remove_volume(run.workspace.volume),
             )
+            await self._note(run, WorkspaceState.CLOSED, NOTHING_LEFT)
 
     @DBOS.step()
     async def _carry_on(self, run_id: str) -> None:
@@ -336,6 +376,11 @@ class Runs(DBOSConfiguredInstance):
                 if attached:
                     await self._engine.put(run.container, "/workspace", attached)
                 await self._engine.put(run.container, f"{run.folder}/inbox", files)
+
+    async def _note(self, run: Run, to: WorkspaceState, reason: str) -> None:
+        """Let the workspace's state say what its run is about, unless an opening holds it or waits for it."""
+        if not await self._records.is_open(run.workspace.id):
+            await self._history.move(run.workspace.id, to, reason)
 
     async def _fail(self, run: Run, report: Report, problem: Problem) -> None:
         shown = replace(problem, output=self._redact(problem.output))

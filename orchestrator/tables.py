@@ -30,6 +30,9 @@ class WorkspaceRow(Base):
     active_at: Mapped[float] = mapped_column(default=0.0)  # when somebody or something was last at work in it
     attempts: Mapped[int] = mapped_column(default=0)  # failed recoveries in a row
     retry_at: Mapped[float] = mapped_column(default=0.0)
+    pull_request: Mapped[int] = mapped_column(
+        default=0
+    )  # the number of the one opened in a terminal; 0 for none
     checkpoint: Mapped[str] = mapped_column(default="")  # the newest one's commit; empty for none
     checkpoint_at: Mapped[float] = mapped_column(
         default=0.0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.report import Report, RunState
 
 DEPLOYMENT_LABEL = "heddle.deployment"
 SLUG_LENGTH = 32
+TITLE_LENGTH = 100  # of a label
+_READ = 4_000  # characters of a task in which its first words are looked for
 # Of an address, only the end tells what a task is about: `issues/3`.
 _ADDRESS = re.compile(r"https?://(?:[^\s/]*/)*?([^\s/]*/?[^\s/]*)(?=\s|$)")
 
@@ -38,13 +41,19 @@ class Workspace:
         return f"heddle-{self.id}"
 
     def labels(self, deployment: str) -> dict[str, str]:
-        """Docker's labels for whatever belongs to this workspace: enough to find its row, or to make it anew."""
+        """Docker's labels for whatever belongs to this workspace: enough to find its row, or to make it anew.
+
+        Labels stay as they were when the thing was made: the base may not have been known yet.
+        """
         return {
             DEPLOYMENT_LABEL: deployment,
             "heddle.workspace": self.id,
             "heddle.conversation": self.conversation_id,
             "heddle.repository": self.repository,
             "heddle.branch": self.branch,
+            "heddle.base": self.base,
+            "heddle.start": self.start,
+            "heddle.untrusted": "yes" if self.untrusted else "",
         }
 
 
@@ -83,9 +92,19 @@ class Run:
         """Where this run's files are inside the container."""
         return f"/workspace/runs/{self.id}"
 
-    def labels(self, deployment: str) -> dict[str, str]:
-        """Docker's labels for this run's container."""
-        return self.workspace.labels(deployment) | {"heddle.run": self.id}
+    def labels(self, deployment: str, redact: Callable[[str], str] = str) -> dict[str, str]:
+        """Docker's labels for this run's container. redact: takes secrets out of what people wrote."""
+        return self.workspace.labels(deployment) | {
+            "heddle.mode": "headless",
+            "heddle.run": self.id,
+            "heddle.message": self.message_id,
+            "heddle.title": self.first_words(redact),
+            "heddle.link": self.link,
+        }
+
+    def first_words(self, redact: Callable[[str], str] = str) -> str:
+        """What it is about, in one short line."""
+        return " ".join(redact(self.title or self.task[:_READ]).split())[:TITLE_LENGTH]
 
     def first_report(self) -> Report:
         """The report of a run of which nothing is known but that it was asked for."""

@@ -50,6 +50,8 @@ class Progress:
 
     delivered: ids of the messages that Claude has taken. answered: no turn is open. retry: the request to the
     model that fails right now, None as soon as one succeeds. failures: what went wrong in the phases, in order.
+    works: how often Claude got something done, a tool or a turn. restarts: when further containers took the run up
+    since the last of these.
     """
 
     report: Report
@@ -66,6 +68,8 @@ class Progress:
     exit: ClaudeExit | None = None
     failures: tuple[Failed, ...] = ()
     finished: Finished | None = None
+    works: int = 0
+    restarts: tuple[float, ...] = ()
     tool: str = ""  # the tool use that `report.activity` tells of
     tasks: tuple[tuple[str, Todo], ...] = ()
     wanted: tuple[tuple[str, str], ...] = ()  # TaskCreate calls without an answer: tool use → subject
@@ -106,8 +110,7 @@ def fold(progress: Progress, event: Event) -> Progress:
         case StopAsked():
             return replace(_showing(progress, activity.STOPPING), stopped=True)
         case Restarted():
-            again = replace(progress, failures=(), finished=None)
-            return _showing(again, activity.RESTARTED)
+            return _restarted(progress, event)
         case SessionLost():
             return replace(progress, session_id=None, delivered=frozenset(), result=None, answered=True)
         case ClaudeExit():
@@ -142,7 +145,23 @@ def _heard(progress: Progress, event: AssistantText) -> Progress:
     return replace(progress, report=report, retry=None)
 
 
+def _restarted(progress: Progress, event: Restarted) -> Progress:
+    """What the container before has said of its end does not count; how Claude ended by itself does."""
+    ended = progress.exit if progress.exit is not None and not progress.exit.stopped else None
+    again = replace(
+        progress,
+        failures=(),
+        finished=None,
+        stopped=False,
+        exit=ended,
+        retry=None,
+        restarts=(*progress.restarts, event.at),
+    )
+    return _showing(again, activity.RESTARTED)
+
+
 def _answered_tool(progress: Progress, event: ToolResult) -> Progress:
+    progress = replace(progress, works=progress.works + 1, restarts=())
     if event.id == progress.tool:
         progress = _showing(progress, activity.THINKING)
     subject = dict(progress.wanted).get(event.id)
@@ -209,6 +228,8 @@ def _ended_turn(progress: Progress, result: Result) -> Progress:
     return replace(
         progress,
         report=report,
+        works=progress.works + 1,
+        restarts=(),
         session_id=result.session_id or progress.session_id,
         result=result,
         results=progress.results + 1,

@@ -55,6 +55,11 @@ class Message:
     role: Role
     blocks: tuple[Block, ...]
 
+    @property
+    def filler(self) -> bool:
+        """Whether Claude Code has put it in the model's place: in a session that broke off before an answer."""
+        return tuple(self.texts()) == (_FILLER,) and len(self.blocks) == 1
+
     def texts(self) -> Iterator[str]:
         return (block.text for block in self.blocks if isinstance(block, Text))
 
@@ -151,7 +156,7 @@ class Conversation:
         return tuple(
             self._exchange(at, message)
             for at, message in enumerate(self.messages)
-            if at >= since and message.role is Role.ASSISTANT
+            if at >= since and message.role is Role.ASSISTANT and not message.filler
         )
 
     def _exchange(self, at: int, message: Message) -> Exchange:
@@ -172,6 +177,7 @@ class Conversation:
                     yield text
 
 
+_FILLER = "No response requested."
 _REMINDER_START = "<system-reminder>"
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 _DIRECTORY = re.compile(r"[Ww]orking directory: (.+)")

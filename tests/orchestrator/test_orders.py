@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from orchestrator.forge import Identity
-from orchestrator.orders import attached, files
+from orchestrator.interactive.opening import Opening, OpeningState
+from orchestrator.orders import attached, files, interactive_files
 from orchestrator.report import RunState
 from orchestrator.workspaces import Run, Workspace
 
@@ -32,6 +33,16 @@ def test_claude_hears_of_files_that_outsiders_wrote() -> None:
     foreign = files(run(untrusted=True), "main", HEDDLE, 60)
     assert b"as the base branch has it" in foreign["context.md"]
     assert json.loads(foreign["runs/r/run.json"])["start"] == "refs/pull/7/head"
+
+
+def test_an_interactive_order_says_where_the_work_is_saved_to() -> None:
+    opening = Opening(
+        "o", run().workspace, "c", "m", "Ada", "", "", (), OpeningState.STARTING, None, 0.0, None
+    )
+    order = json.loads(interactive_files(opening, "main", HEDDLE)["interactive/order.json"])
+    assert order["checkpoint"] == "refs/heddle/checkpoints/w"
+    assert order["run_id"] == "o"
+    assert "checkpoint" not in json.loads(files(run(), "main", HEDDLE, 60)["runs/r/run.json"])
 
 
 def test_attachments_come_with_their_folders(tmp_path: Path) -> None:

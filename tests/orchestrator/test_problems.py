@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import problems
+from orchestrator.cleaning.disk import DiskFull
 from orchestrator.containers import EngineUnavailable, ImageMissing
 from orchestrator.forge import ForgeError
 from orchestrator.mirrors import Mirror, RepositoryMissing, RepositoryUnreachable
@@ -22,6 +23,7 @@ def mirror(default: str | None, *branches: str) -> Mirror:
         (ForgeError("bad credentials"), "refused: bad credentials", "credentials", ""),
         (ImageMissing("heddle:latest"), "`heddle:latest`", "./scripts/image", ""),
         (EngineUnavailable("socket"), "Docker isn't answering", "Docker", "socket"),
+        (DiskFull("no room on /data"), "no room on /data", "ask again", ""),
         (KeyError("secret"), "inside Heddle (KeyError)", "run run-1", "'secret'"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.workspaces import branch_name, new_id
+from orchestrator.report import RunState
+from orchestrator.workspaces import Run, Workspace, branch_name, new_id
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,33 @@ def test_every_task_gives_a_branch_that_git_takes(task: str) -> None:
 
 def test_ids_differ() -> None:
     assert len({new_id() for _ in range(1000)}) == 1000
+
+
+def run_about(task: str, title: str = "") -> Run:
+    workspace = Workspace("w1", "c1", "acme/tally", "main", "heddle/x-w1", None, "refs/pull/7/head", True)
+    return Run("r1", workspace, "c2", "m1", task, "", "https://x/1", RunState.QUEUED, False, 1.0, None, title)
+
+
+def test_labels_say_enough_to_make_the_rows_anew() -> None:
+    assert run_about("Fix it\nplease", "").labels("d") == {
+        "heddle.deployment": "d",
+        "heddle.workspace": "w1",
+        "heddle.conversation": "c1",
+        "heddle.repository": "acme/tally",
+        "heddle.branch": "heddle/x-w1",
+        "heddle.base": "main",
+        "heddle.start": "refs/pull/7/head",
+        "heddle.untrusted": "yes",
+        "heddle.mode": "headless",
+        "heddle.run": "r1",
+        "heddle.message": "m1",
+        "heddle.title": "Fix it please",
+        "heddle.link": "https://x/1",
+    }
+
+
+def test_labels_are_short_and_without_secrets() -> None:
+    labels = run_about("token-1 " * 50_000).labels("d", lambda text: text.replace("token-1", "…"))
+    assert len(labels["heddle.title"]) <= 100
+    assert "token-1" not in "".join(labels.values())
+    assert run_about("task", "A title").labels("d")["heddle.title"] == "A title"

@@ -17,11 +17,14 @@ def upgrade() -> None:
         for name in ("state_at", "active_at", "retry_at", "checkpoint_at"):
             table.add_column(sa.Column(name, sa.Double(), nullable=False, server_default="0"))
         table.add_column(sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("pull_request", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("checkpoint", sa.String(), nullable=False, server_default=""))
         table.create_index("ix_workspaces_state", ["state"], unique=False)
     with op.batch_alter_table("conversations") as table:
         table.add_column(sa.Column("ended_at", sa.Double(), nullable=True))
         table.add_column(sa.Column("merged", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("deliveries") as table:
+        table.create_index("ix_deliveries_received_at", ["received_at"], unique=False)
     op.create_table(
         "moves",
         sa.Column("id", sa.Integer(), nullable=False, autoincrement=True),

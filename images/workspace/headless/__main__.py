@@ -10,19 +10,22 @@ from pathlib import Path
 from .driver import Driver
 from .journal import Journal, Phase, Reason, read_past
 from .run import Run
-from .stop import Stop
+from .stop import Stop, is_wished
 
 
 async def carry_out(folder: Path) -> None:
     path = folder / "stdout.jsonl"
     past = read_past(path)
-    if past.finished:
-        return
+    wished = is_wished(folder)
+    if past.finished and (wished or not past.stopped):
+        return  # one that was only interrupted goes on: who starts it again wants that
     with Journal(path) as journal:
-        stop = Stop(already=past.stopped)
+        stop = Stop(already=wished)
         stop.listen(lambda: journal.event("stop"))
         if past.begun:
             journal.event("restart")
+        if wished:
+            journal.event("stop")
         try:
             run = Run.read(folder)
         except (OSError, ValueError, KeyError, TypeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from .git import Git, GitError
 from .run import Run
@@ -106,6 +107,11 @@ async def refresh(git: Git, run: Run, limit: float = FETCH_LIMIT) -> None:
 
     A remote that can't be reached now is no reason to fail: the push at the end deals with what is new there.
     """
+    if _mark(run).exists():  # broken off: there was no work before, so there is none now
+        await git.unlock()
+        await git.ask("reset", "--quiet", "--hard")
+        await git.ask("clean", "--quiet", "-fd")
+        _mark(run).unlink()
     if await git.branch() != run.branch and await git.is_clean():
         await git.says("checkout", "--quiet", run.branch)
     before = await _theirs(git, run)
@@ -115,7 +121,14 @@ async def refresh(git: Git, run: Run, limit: float = FETCH_LIMIT) -> None:
             await _fetch_start(git, run)
     theirs = await _theirs(git, run)
     if theirs and await git.branch() == run.branch and await git.is_clean():
+        _mark(run).touch()
         await _take_over(git, run, before, theirs)
+        _mark(run).unlink()
+
+
+def _mark(run: Run) -> Path:
+    """There while files are exchanged for others' newer ones, in a working tree without changes of its own."""
+    return run.folder / "taking-over"
 
 
 async def _theirs(git: Git, run: Run) -> str | None:

@@ -16,7 +16,7 @@ from .guard import Guard
 from .inbox import Inbox
 from .journal import Journal, Past, Phase, Reason
 from .preparation import Preparation, Prepared
-from .push import Pushed, push
+from .push import Pushed, push, undo_rebase
 from .run import Message, Run
 from .session import known_session
 from .stop import Stop
@@ -80,8 +80,10 @@ class Driver:
                 return self._fail(Reason.BASE_MISSING, str(error))
             except clone.CloneFailed as error:
                 return self._fail(Reason.CLONE_FAILED, str(error))
+        else:
+            await self._git.unlock()  # an earlier container may have died in the middle of something
         await clone.connect(self._git, self._run)
-        if kept and not self._past.begun:
+        if kept and not self._past.prepared:
             self._enter(Phase.CLONE)
             await self._guard.lift()
             await clone.refresh(self._git, self._run)
@@ -117,6 +119,7 @@ class Driver:
         self, resume: str | None, first: Message, delivered: frozenset[str], deadline: float
     ) -> Exit:
         inbox = Inbox(self._run.folder, delivered)
+        inbox.reopen()
         session = Session(self._run, self._journal, inbox, self._stop, resume)
         try:
             return await session.hold(first, deadline)
@@ -129,6 +132,8 @@ class Driver:
         self._enter(Phase.SAVE)
         try:
             await self._guard.lift()
+            if self._past.pushing:
+                await undo_rebase(self._git)
             await save(self._git, self._run)
         except GitError as error:
             self._fail(Reason.COMMIT_FAILED, str(error))

@@ -15,6 +15,9 @@ LOCAL_LIMIT = 600.0  # seconds for a command that only works on the disk
 # The repository's hooks are for people who commit; saving what is there must not fail because of them.
 _SETTINGS = ("core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0", "advice.detachedHead=false")
 
+# The index, HEAD, the configuration and packed references; single references; what maintenance writes.
+_LOCKS = ("*.lock", "refs/**/*.lock", "objects/*.lock", "objects/info/**/*.lock", "worktrees/*/*.lock")
+
 
 class GitError(Exception):
     """A command failed that has no reason to. `str()` is what git said."""
@@ -73,8 +76,11 @@ class Git:
         return not await self.ask("status", "--porcelain")
 
     async def unlock(self) -> None:
-        """Lets the index be written again after a git that was killed. No other git may be at work."""
-        (await self.directory() / "index.lock").unlink(missing_ok=True)
+        """Lets everything be written again after a git that was killed. No other git may be at work."""
+        folder = await self.directory()
+        for pattern in _LOCKS:
+            for lock in folder.glob(pattern):
+                lock.unlink(missing_ok=True)
 
     async def directory(self) -> Path:
         """The .git directory."""

@@ -39,6 +39,11 @@ class Inbox:
         if self._open.is_dir() and not self._closed.exists():
             self._open.rename(self._closed)
 
+    def reopen(self) -> None:
+        """Claude is started once more, after its container died: it takes messages again."""
+        if self._closed.is_dir() and not self._open.exists():
+            self._closed.rename(self._open)
+
     def _files(self) -> list[Path]:
         found = [
             path

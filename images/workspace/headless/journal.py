@@ -38,13 +38,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What an earlier start of the same run has left in the journal, before its container died."""
+    """What an earlier start of the same run has left in the journal, before its container died.
+
+    finished, stopped: of the last start alone. prepared: the repository was there and up to date. claude_exited:
+    Claude has ended by itself. pushing: everything was saved, only the push was under way.
+    """
 
     begun: bool = False
     finished: bool = False
     stopped: bool = False
+    prepared: bool = False
     claude_begun: bool = False
     claude_exited: bool = False
+    pushing: bool = False
     session_id: str | None = None
     delivered: frozenset[str] = frozenset()
 
@@ -62,7 +68,7 @@ def read_past(path: Path) -> Past:
     """Reads a journal, which may be missing or end within a line."""
     if not path.exists():
         return Past()
-    finished = stopped = claude_begun = claude_exited = False
+    finished = stopped = prepared = claude_begun = claude_exited = pushing = False
     session_id: str | None = None
     delivered: set[str] = set()
     begun = False
@@ -71,11 +77,16 @@ def read_past(path: Path) -> Past:
             begun = True
             entry = parsed(line)
             if entry.get("type") == "heddle":
-                event = entry.get("event")
+                event, phase = entry.get("event"), entry.get("phase")
+                if event == "restart":
+                    finished = stopped = False
                 finished = finished or event == "finished"
                 stopped = stopped or event == "stop"
-                claude_exited = claude_exited or event == "claude_exit"
-                claude_begun = claude_begun or entry.get("phase") == Phase.CLAUDE
+                claude_exited = claude_exited or (event == "claude_exit" and not entry.get("stopped"))
+                claude_begun = claude_begun or phase == Phase.CLAUDE
+                if event == "phase":
+                    prepared = prepared or phase != Phase.CLONE
+                    pushing = phase == Phase.PUSH
                 if event == "session_lost":
                     session_id, delivered = None, set()
                 continue
@@ -83,7 +94,17 @@ def read_past(path: Path) -> Past:
                 session_id = str(entry["session_id"])
             if entry.get("isReplay") and isinstance(entry.get("uuid"), str):
                 delivered.add(str(entry["uuid"]))
-    return Past(begun, finished, stopped, claude_begun, claude_exited, session_id, frozenset(delivered))
+    return Past(
+        begun=begun,
+        finished=finished,
+        stopped=stopped,
+        prepared=prepared,
+        claude_begun=claude_begun,
+        claude_exited=claude_exited,
+        pushing=pushing,
+        session_id=session_id,
+        delivered=frozenset(delivered),
+    )
 
 
 class Journal:

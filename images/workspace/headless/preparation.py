@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from enum import StrEnum
@@ -32,6 +33,7 @@ class Preparation:
         self._repository = run.workspace / "repository"
         self._mark = run.workspace / "setup.done"
         self._log = run.folder / "setup.log"
+        self._known = run.folder / f"setup.before-{run.run_id}"
         self._limit = min(LIMIT, run.time_limit)
 
     def is_due(self) -> bool:
@@ -39,7 +41,7 @@ class Preparation:
 
     async def carry_out(self, stop: Stop) -> Prepared:
         """Runs the script. The new files that it leaves are no work: git passes them over from here on."""
-        before = await self._untracked()
+        before = await self._before()
         # Straight to the file: a service that the script leaves running would keep a pipe open for ever.
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -63,8 +65,18 @@ class Preparation:
         if code == 0:
             await self._exclude([name for name in await self._untracked() if name not in before])
             self._mark.touch()
+        self._known.unlink()  # what comes from here on is somebody's work
+        if code == 0:
             return Prepared.DONE
         return Prepared.STOPPED if stop.asked else Prepared.FAILED
+
+    async def _before(self) -> list[str]:
+        """What was there before the script began, also when an earlier container died in the middle of it."""
+        if not self._known.exists():
+            partial = self._known.with_suffix(".partial")
+            partial.write_text(json.dumps(await self._untracked()))
+            partial.replace(self._known)
+        return [str(name) for name in json.loads(self._known.read_text())]
 
     async def _untracked(self) -> list[str]:
         """Files and whole folders that git neither knows nor ignores, from the top of the repository."""

@@ -14,6 +14,8 @@ from .run import Run
 
 PATIENCE = 300.0  # seconds for which a remote may be out of reach: Heddle may be restarting
 ATTEMPT_LIMIT = 300.0  # seconds for one push
+# The file with the commit of others' that the work is put on top of: HEAD was there because of that alone.
+ONTO = "onto"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0  # seconds
 
 
@@ -34,7 +36,11 @@ class Result:
 
 
 _BEHIND = re.compile(r"\[rejected\].*\((non-fast-forward|fetch first|stale info|needs force)\)")
-_BUSY = re.compile(r"\[remote rejected\].*\((internal|failed to update ref|cannot lock ref|unpacker error)")
+# The gateway passes on with which status a code host refused that may have just restarted.
+_BUSY = re.compile(
+    r"\[remote rejected\].*\((internal|failed to update ref|cannot lock ref|unpacker error)"
+    r"|Heddle: \S+ answered with status (429|5\d\d)"
+)
 _DENIED = re.compile(
     r"\[(remote )?rejected\]|returned error: 4\d\d|Authentication failed|access denied", re.IGNORECASE
 )
@@ -60,18 +66,29 @@ async def push(git: Git, run: Run, patience: float = PATIENCE) -> Result:
     if fetched.pushed is not Pushed.DONE:
         return fetched
     theirs = await git.ask("rev-parse", "FETCH_HEAD")
-    if theirs in (await git.ask("rev-list", "--walk-reflogs", "HEAD")).split():
+    onto = run.folder / ONTO
+    known = onto.read_text() if onto.exists() else ""
+    if theirs != known and theirs in (await git.ask("rev-list", "--walk-reflogs", "HEAD")).split():
         # HEAD was there: Claude has rewritten the branch on purpose, and nobody else's commit is lost.
         lease = f"--force-with-lease=refs/heads/{run.branch}:{theirs}"
         return await _patiently(
             git, patience, "push", "--no-verify", lease, "origin", f"HEAD:refs/heads/{run.branch}"
         )
+    onto.write_text(theirs)
     rebased = await git.run("rebase", "--quiet", "--rebase-merges", theirs)
     if not rebased.ok:
         await git.run("rebase", "--abort")
         return Result(Pushed.CONFLICT, rebased.output)
     second = await _patiently(git, patience, "push", "--no-verify", "origin", f"HEAD:refs/heads/{run.branch}")
     return Result(Pushed.REFUSED, second.output) if second.pushed is Pushed.BEHIND else second
+
+
+async def undo_rebase(git: Git) -> None:
+    """Where a push was broken off while it put the work on top of others': the work as it was saved before."""
+    folder = await git.directory()
+    if (folder / "rebase-merge").is_dir() or (folder / "rebase-apply").is_dir():
+        await git.unlock()
+        await git.run("rebase", "--abort")
 
 
 async def _patiently(git: Git, patience: float, *arguments: str) -> Result:

@@ -1,12 +1,23 @@
-"""Someone wants the run to end: SIGTERM or SIGINT to the container."""
+"""Someone wants the run to end: SIGTERM or SIGINT to the container.
+
+A signal may also come from a Docker or a machine that is shut down. Only a file says that it was a person's wish,
+which counts for every container that the run will have.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
+WISH = "stop"  # the file in the run's folder
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def is_wished(folder: Path) -> bool:
+    """Whether Heddle has put the wish into the run's folder."""
+    return (folder / WISH).exists()
 
 
 class Stop:

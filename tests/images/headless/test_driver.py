@@ -486,11 +486,13 @@ def test_a_container_that_died_while_pushing_only_pushes(
         {"event": "phase", "phase": "claude"},
         {"event": "stop"} if stopped else {"event": "claude_exit", "code": 0},
     ]
+    if stopped:
+        (run.folder / "stop").touch()
     (run.folder / "stdout.jsonl").write_text(
         "".join(json.dumps({"type": "heddle", **line}) + "\n" for line in lines)
     )
     journal = place.drive(run, claude(WORKS))
-    assert events(journal)[2:] == ["restart", "save", "push", "finished"]
+    assert events(journal)[2:] == ["restart", *(["stop"] if stopped else []), "save", "push", "finished"]
     assert last(journal, "finished")["head"] == place.remote_head()
 
 
@@ -502,3 +504,130 @@ def test_the_command_line_is_checked() -> None:
         text=True,
     )
     assert (done.returncode, done.stderr) == (2, "usage: python3 -m headless RUN_DIR\n")
+
+
+def test_what_a_signal_from_outside_has_ended_goes_on(place: Place, claude: Callable[[str], Path]) -> None:
+    """A Docker or a machine that is shut down signals like a person's stop; only that one leaves a wish."""
+    waits = """
+message = read()
+say(type="system", subtype="init")
+say(type="user", isReplay=True, uuid=message["uuid"], message=message["message"])
+open("half.txt", "w").write("half")
+if "--resume" not in sys.argv:
+    time.sleep(60)
+open("whole.txt", "w").write("whole")
+say(type="result", subtype="success", is_error=False, result="done", num_turns=1)
+while message := read():
+    turn(message)
+"""
+    run = place.order()
+    process = place.start(run, claude(waits))
+    wait_for((place.repository / "half.txt").exists)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    assert events(journal_of(run))[-1] == "finished"
+    (run.folder / "inbox.closed" / "1.json").write_text(json.dumps({"id": "message-x", "text": "also"}))
+    journal = place.drive(run, claude(waits))
+    again = events(journal)[events(journal).index("restart") :]
+    assert again == ["restart", "claude", "claude_exit", "save", "push", "finished"]
+    assert last(journal, "claude_exit")["stopped"] is False
+    assert "message-x" in (run.folder / "stdout.jsonl").read_text()
+    assert git(place.remote, "show", f"{BRANCH}:whole.txt") == "whole"
+    before = (run.folder / "stdout.jsonl").read_bytes()
+    place.drive(run, claude(waits))  # from now on it is at its end
+    assert (run.folder / "stdout.jsonl").read_bytes() == before
+
+
+def test_a_wish_to_stop_outlives_the_container(place: Place, claude: Callable[[str], Path]) -> None:
+    run = place.order()
+    process = place.start(run, claude("open('half.txt', 'w').write('half'); read(); time.sleep(60)"))
+    wait_for((place.repository / "half.txt").exists)
+    process.kill()
+    process.wait()
+    kill_all_of(run.run_id)
+    (run.folder / "stop").touch()
+    journal = place.drive(run, claude("open('never.txt', 'w')"))
+    again = events(journal)[events(journal).index("restart") :]
+    assert again == ["restart", "stop", "save", "push", "finished"]
+    assert git(place.remote, "show", f"{BRANCH}:half.txt") == "half"
+    assert not (place.repository / "never.txt").exists()
+
+
+def test_set_up_that_was_broken_off_leaves_no_work(place: Place, claude: Callable[[str], Path]) -> None:
+    script = "touch half.txt; [ -e $HOME/again ] || { touch $HOME/again; sleep 60; }\n"
+    place.push_file(".heddle/setup.sh", script)
+    run = place.order()
+    process = place.start(run, claude(WORKS))
+    wait_for((Path(os.environ["HOME"]) / "again").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    journal = place.drive(run, claude(WORKS))
+    assert events(journal)[:4] == ["clone", "setup", "restart", "setup"]
+    assert git(place.repository, "ls-tree", "-r", "--name-only", "HEAD").count("half.txt") == 0
+    assert last(journal, "finished")["files"] == 1
+
+
+@pytest.mark.parametrize("phase", ["claude", "save", "push"])
+def test_locks_of_a_git_that_died_are_no_obstacle(
+    place: Place, claude: Callable[[str], Path], phase: str
+) -> None:
+    place.drive(place.order("one"), claude(WORKS))
+    run = place.order("two")
+    (place.repository / "more.txt").write_text("more")
+    lines: list[dict[str, object]] = [{"event": "phase", "phase": "claude"}]
+    if phase != "claude":
+        lines += [{"event": "claude_exit", "code": 0}, {"event": "phase", "phase": phase}]
+    journal = "".join(json.dumps({"type": "heddle", **entry}) + "\n" for entry in lines)
+    (run.folder / "stdout.jsonl").write_text(journal)
+    for name in ("index", "HEAD", "config", "packed-refs", f"refs/heads/{BRANCH}"):
+        (place.repository / ".git" / f"{name}.lock").touch()
+    done = last(place.drive(run, claude(WORKS)), "finished")
+    assert (done["pushed"], done["head"]) == (True, place.remote_head())
+    assert git(place.remote, "show", f"{BRANCH}:more.txt") == "more"
+
+
+def test_a_rebase_that_a_push_had_begun_is_done_again(place: Place, claude: Callable[[str], Path]) -> None:
+    place.drive(place.order("one"), claude(WORKS))
+    (place.repository / "mine.txt").write_text("mine")
+    place.git("add", "--all")
+    place.git("commit", "--quiet", "-m", "Mine")
+    theirs = place.push_file("theirs.txt", "theirs", BRANCH)
+    run = place.order("two")
+    (run.folder / "onto").write_text(theirs)
+    phases: list[dict[str, object]] = [
+        {"event": "phase", "phase": "claude"},
+        {"event": "claude_exit", "code": 0},
+        {"event": "phase", "phase": "push"},
+    ]
+    (run.folder / "stdout.jsonl").write_text(
+        "".join(json.dumps({"type": "heddle", **entry}) + "\n" for entry in phases)
+    )
+    place.git("fetch", "--quiet", "origin", BRANCH)
+    subprocess.run(
+        ["git", "rebase", "--quiet", "--exec", "rm mine.txt; false", "FETCH_HEAD"],
+        cwd=place.repository,
+        capture_output=True,
+        check=False,
+    )
+    assert (place.repository / ".git" / "rebase-merge").is_dir()
+    journal = place.drive(run, claude(WORKS))
+    assert last(journal, "finished")["pushed"] is True
+    assert git(place.remote, "show", f"{BRANCH}:mine.txt") == "mine"
+    assert git(place.remote, "show", f"{BRANCH}:theirs.txt") == "theirs"
+
+
+def test_news_that_were_taken_in_by_half_are_taken_in_again(
+    place: Place, claude: Callable[[str], Path]
+) -> None:
+    place.push_file("theirs.txt", "old\n", BRANCH)
+    place.drive(place.order("one"), claude(IDLE))
+    newer = place.push_file("theirs.txt", "new\n", BRANCH)
+    run = place.order("two")
+    entry = {"type": "heddle", "event": "phase", "phase": "clone"}
+    (run.folder / "stdout.jsonl").write_text(json.dumps(entry) + "\n")
+    (run.folder / "taking-over").touch()
+    (place.repository / "theirs.txt").write_text("ne")
+    (place.repository / ".git" / "index.lock").touch()
+    journal = place.drive(run, claude(IDLE))
+    assert last(journal, "finished")["head"] == newer
+    assert (place.repository / "theirs.txt").read_text() == "new\n"

@@ -128,3 +128,13 @@ async def test_a_remote_that_stays_out_of_reach_is_given_up(
 def test_what_git_says(output: str, expected: Pushed) -> None:
     assert judge(1, output) is expected
     assert judge(0, output) is Pushed.DONE
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_a_code_host_that_is_away_behind_the_gateway_is_asked_again(status: int) -> None:
+    said = (
+        f"remote: Heddle: github.com answered with status {status}. Try again in a minute.\n"
+        " ! [remote rejected] HEAD -> b (Heddle: not pushed, see the lines above)\n"
+    )
+    assert judge(1, said) is Pushed.UNREACHABLE
+    assert judge(1, said.replace(str(status), "403")) is Pushed.REFUSED

@@ -179,4 +179,6 @@ def test_the_past(tmp_path: Path) -> None:
         journal.event("claude_exit", code=0)
         journal.event("stop")
         journal.event("finished")
-    assert read_past(path) == Past(True, True, True, True, True, None, frozenset())
+    assert read_past(path) == Past(
+        begun=True, finished=True, stopped=True, prepared=True, claude_begun=True, claude_exited=True
+    )

@@ -1,0 +1,88 @@
+"""The start of a run: from a wish to a container that runs, with patience for an Engine that is away for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
+from orchestrator.records import Records
+from orchestrator.report import Problem, RunState
+from orchestrator.run_containers import RunContainers
+from orchestrator.workspaces import Run
+
+PATIENCE_SECONDS = 30.0  # for an Engine that is away
+PAUSE_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class StopWished(Exception):
+    """Somebody wants the run to end before it has begun."""
+
+
+class RunStarting:
+    """Starts runs. disk: raises DiskFull when nothing new may begin."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        records: Records,
+        containers: RunContainers,
+        disk: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._records = records
+        self._containers = containers
+        self._disk = disk
+
+    async def prepare(self, run: Run, waiting: Callable[[], None]) -> Problem | None:
+        """Have a container that only needs to be started. waiting: told once when the Engine is away.
+
+        Raises StopWished, DiskFull, and as Preparing.prepare does.
+        """
+        away_since: float | None = None
+        checked = False
+        while True:
+            if (await self._records.run(run.id)).stop_requested:
+                raise StopWished
+            try:
+                if not checked:
+                    await self._disk()
+                    checked = True
+                return await self._containers.prepare(run)
+            except EngineUnavailable as error:
+                now = time.monotonic()
+                if away_since is None:
+                    away_since = now
+                    log.warning("waiting for Docker", run=run.id, error=str(error))
+                    waiting()
+                if now - away_since > PATIENCE_SECONDS or await self._answers():
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def start(self, run: Run) -> None:
+        """Start the container, or leave that to whoever follows the run when nobody can say whether it has started.
+
+        Raises what the Engine says against it: then it certainly did not run.
+        """
+        await self._records.save(run.id, state=RunState.WORKING)  # from here on its volume may hold work
+        try:
+            await self._engine.start(run.container)
+        except (ContainerMissing, EngineUnavailable) as error:
+            if not await self._answers() or not await self._containers.is_fresh(run):
+                log.warning("a start is in doubt", run=run.id, error=str(error))
+                return
+            raise
+
+    async def _answers(self) -> bool:
+        """Whether the Engine is there, so that what it refused it would refuse again."""
+        try:
+            await self._engine.ping()
+        except EngineUnavailable:
+            return False
+        return True
