@@ -11,8 +11,13 @@ _BRANCH = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
 def is_workspace_id(text: str) -> bool:
-    """Whether the text may name a folder of sockets and a rescue ref."""
+    """Whether the text may name a folder of sockets and hidden refs."""
     return _WORKSPACE_ID.fullmatch(text) is not None
+
+
+def checkpoint_ref(workspace_id: str) -> str:
+    """Where the work of an open workspace is saved again and again, in case its volume is lost."""
+    return f"refs/heddle/checkpoints/{workspace_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,13 @@ class Door:
         return f"refs/heddle/rescue/{self.workspace_id}"
 
     @property
+    def checkpoint_ref(self) -> str:
+        return checkpoint_ref(self.workspace_id)
+
+    @property
     def pushable(self) -> frozenset[bytes]:
-        """The full names of the refs that this workspace may push, as git sends them."""
-        return frozenset({self.branch_ref.encode(), self.rescue_ref.encode()})
+        """The full names of the refs that this workspace may push, by force too, as git sends them."""
+        return frozenset({self.branch_ref.encode(), self.rescue_ref.encode(), self.checkpoint_ref.encode()})
 
     def owns(self, owner: str, name: str) -> bool:
         """Whether `owner/name` is this workspace's repository. GitHub ignores the case of both."""

@@ -11,7 +11,7 @@ from orchestrator.gateway.door import Door
 from orchestrator.gateway.pkt_line import FLUSH, Mark, PktLineError, PktLineReader, pkt_line, side_band
 
 MAX_HEAD = 1 << 20
-"""The most bytes that the commands of a push may take. A workspace pushes two refs at most, so this is
+"""The most bytes that the commands of a push may take. A workspace pushes three refs at most, so this is
 there to bound memory, and large enough that a mistaken `git push --mirror` still gets its refusal."""
 
 ONLY = "Heddle: this workspace may push only to {branch}"

@@ -58,6 +58,34 @@ class Rescued:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What `checkpoint` says. head: what is at the ref now, empty when the remote lacks nothing, or when it failed: then
+    `reason` says why. stale: the commit that is at the ref still though nothing is lacking; empty for none. unchanged:
+    it was there already. left: what could not be saved."""
+
+    head: str
+    stale: str
+    unchanged: bool
+    left: tuple[str, ...]
+    reason: str
+
+
+def saved(printed: bytes) -> Saved:
+    """Raises Unreadable."""
+    entry = _object(printed)
+    try:
+        return Saved(
+            head=_head(entry["head"]),
+            stale=_head(entry.get("stale", "")),
+            unchanged=entry["unchanged"] is True,
+            left=_texts(entry["left"]),
+            reason=_text(entry["reason"]),
+        )
+    except KeyError:
+        raise Unreadable from None
+
+
 def brought(printed: bytes) -> Brought:
     """Raises Unreadable."""
     entry = _object(printed)

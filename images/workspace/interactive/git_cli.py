@@ -1,7 +1,11 @@
-"""`python3 -m interactive.git_cli check|rescue REF|summary [--workspace DIR]`: one JSON object on standard output.
+"""`python3 -m interactive.git_cli check|rescue REF|checkpoint REF|summary`: one JSON object on standard output.
+
+--workspace DIR: the volume, /workspace unless it is given. --also REF…: refs of the remote whose commits count as being
+there, `refs/pull/7/head` for example; not with `summary`.
 
 check: {"answered", "uncommitted", "more", "loose": [{"where", "commits", "subjects"}], "reason"}.
 rescue: {"head", "ref", "left", "reason"}; see rescue.py for what they mean.
+checkpoint: {"head", "stale", "unchanged", "left", "reason"}; see checkpoint.py.
 summary: {"commits", "more", "files", "insertions", "deletions", "head", "pushed", "reason"}.
 The exit code is 0 whenever there is an answer, also when it is that git could not say.
 """
@@ -27,16 +31,22 @@ async def answer(words: argparse.Namespace) -> dict[str, object]:
         run = order.read(words.workspace.absolute() / "interactive")
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = NO_ORDER.format(error=error)
-        return {"answered": False, "uncommitted": [], "more": 0, "loose": [], "head": "", "reason": reason}
+        nothing = {"uncommitted": [], "more": 0, "loose": [], "head": "", "unchanged": False, "left": []}
+        return {"answered": False, **nothing, "reason": reason}
     match words.command:
         case "check":
             from .work import check
 
-            return await check(run)
+            return await check(run, words.also)
         case "rescue":
             from .rescue import rescue
 
-            return await rescue(run, words.ref)
+            return await rescue(run, words.ref, words.also)
+        case "checkpoint":
+            from .checkpoint import checkpoint, stand_back
+
+            stand_back()
+            return await checkpoint(run, words.ref, words.also)
         case _:
             from .summary import summary
 
@@ -61,8 +71,11 @@ def main(arguments: Sequence[str]) -> int:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--workspace", type=Path, default=WORKSPACE)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", parents=[common])
-    commands.add_parser("rescue", parents=[common]).add_argument("ref")
+    more = argparse.ArgumentParser(add_help=False)
+    more.add_argument("--also", nargs="+", default=[], metavar="REF")
+    commands.add_parser("check", parents=[common, more])
+    commands.add_parser("rescue", parents=[common, more]).add_argument("ref")
+    commands.add_parser("checkpoint", parents=[common, more]).add_argument("ref")
     commands.add_parser("summary", parents=[common])
     result = asyncio.run(answer(parser.parse_args(arguments)))
     sys.stdout.write(json.dumps(plain(result)) + "\n")

@@ -66,6 +66,10 @@ class Doubt(Exception):
     """git could not say. `str()` is a sentence for people."""
 
 
+class Away(Doubt):
+    """The remote could not be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class NeutralGit(Git):
     """git without settings of the user's, as far as a command line and an environment can do that."""
@@ -177,14 +181,14 @@ class Store:
 
     async def fetch(self, run: Run, *more: str) -> None:
         """Learns what the remote has now: all branches and tags, and where the workspace's branch began. `more` are
-        further refspecs. Raises Doubt."""
+        further refspecs. Raises Away."""
         # A pattern that nothing matches is no failure, other than a name that nothing has.
         start = [f"+{run.start}*:refs/start/x*"] if run.start else []
         specs = (f"+refs/heads/*:{REMOTE}/*", "+refs/tags/*:refs/tags/*", *start, *more)
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
         outcome = await self.git.run("fetch", *options, run.remote, *specs, limit=FETCH_LIMIT)
         if not outcome.ok:
-            raise doubt(outcome, ("fetch",), UNREACHABLE, FETCH_LIMIT)
+            raise Away(str(doubt(outcome, ("fetch",), UNREACHABLE, FETCH_LIMIT)))
 
 
 @contextlib.asynccontextmanager

@@ -25,6 +25,15 @@ def read(folder: Path) -> Run:
     return replace(run, volume=folder.parent, time_limit=run.time_limit or math.inf)
 
 
+def checkpoint_ref(folder: Path) -> str:
+    """The ref of the remote that the workspace is saved to; empty when the order names none, or there is no order."""
+    try:
+        value = json.loads((folder / "order.json").read_bytes()).get("checkpoint")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return value if isinstance(value, str) and value.startswith("refs/heddle/") else ""
+
+
 async def given(go: Path, stop: Stop) -> bool:
     """Waits until the order and everything else is there; False after a stop.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from headless import clone
@@ -11,8 +13,9 @@ from headless.preparation import Preparation, Prepared
 from headless.run import Run
 from headless.stop import Stop
 
-from . import forwarder
+from . import forwarder, order, restore
 from .journal import Journal, Phase
+from .neutral import Away
 
 REFRESH_LIMIT = 15.0  # seconds: people wait
 
@@ -25,6 +28,7 @@ class Repository:
         self._journal = journal
         self._git = clone.repository_of(run)
         self._taken = run.folder / "taken"  # by which opening, see _mark
+        self._restoring = run.folder / "restoring"  # there while it is made
         self._tried = (
             run.folder / "setup.json"
         )  # for which opening the set-up commands have run, and how they failed
@@ -32,13 +36,14 @@ class Repository:
     async def prepare(self, stop: Stop) -> None:
         """Raises CloneFailed, BaseMissing, GitError, OSError."""
         run, git = self._run, self._git
-        new, taken = not clone.is_cloned(run), _text(self._taken)
+        new, taken = not clone.is_cloned(run) or self._restoring.exists(), _text(self._taken)
         known = taken.partition("\n")[0] == run.run_id
         if new or not known:
             self._journal.phase(Phase.CLONE)
         if new:
-            await clone.create(run)
-        if new or taken != _mark(run):  # nothing to do at most restarts, which have to be quick
+            await self._make()
+        elif taken != _mark(run):  # nothing to do at most restarts, which have to be quick
+            await git.unlock()  # a run's git may have been killed
             await clone.connect(git, run)
         guard = Guard(git, run)
         if not new and not known:
@@ -50,6 +55,32 @@ class Repository:
         if new or taken != _mark(run):
             self._taken.write_text(_mark(run))
         await self._set_up(stop)
+
+    async def _make(self) -> None:
+        """A clone, with what a checkpoint has of an earlier volume."""
+        run, ref = self._run, await asyncio.to_thread(order.checkpoint_ref, self._run.folder)
+        # Asked while the clone is made: most new workspaces have no checkpoint, and people wait.
+        looking = asyncio.create_task(restore.look(run, ref)) if ref else None
+        try:
+            self._restoring.touch()
+            if not clone.is_cloned(run):
+                await clone.create(run)
+            await clone.connect(self._git, run)
+            if looking is not None:
+                await self._restore(looking, ref)
+            self._restoring.unlink()
+        finally:
+            if looking is not None:
+                looking.cancel()
+
+    async def _restore(self, looking: asyncio.Task[str], ref: str) -> None:
+        try:
+            if not await looking:
+                return
+            restored = await restore.restore(self._run, self._git, ref)
+        except (Away, OSError) as error:  # whoever asks git what is unsaved will find it, see known.py
+            restored = restore.Restored(reason=str(error))
+        self._journal.event("restored", **asdict(restored))
 
     async def _set_up(self, stop: Stop) -> None:
         """Once for each opening; what they said when they failed is told at each start."""

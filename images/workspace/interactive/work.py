@@ -8,8 +8,11 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from headless.git import Git
 from headless.run import Run
 
+from . import order
+from .known import bring_in, is_known, remote_checkpoint
 from .neutral import KNOWN, Doubt, Source, Store, at_once, doubt, lines_of, private
 from .trees import Changes, Tree, changes_of, trees_of
 
@@ -17,6 +20,7 @@ MOST_PATHS = 100
 MOST_SUBJECTS = 5
 
 GONE = "The repository is not in its place any more ({path})."
+NOT_RESTORED = "The workspace's volume was lost, and what was saved of it is not back yet."
 UNFINISHED = "{operation} in progress"
 ELSEWHERE = "{what} ({name})"
 SUBMODULE = "submodule {path}"
@@ -48,11 +52,15 @@ class Loose:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All that was found. `unfinished`: operations in progress, for people."""
+    """All that was found. `unfinished`: operations in progress, for people. checkpoint: the commit of the checkpoint
+    that the remote has; empty for none."""
 
     changes: tuple[Changes, ...]
     loose: tuple[Loose, ...]
     unfinished: tuple[str, ...]
+    trees: tuple[Tree, ...] = ()
+    tips: tuple[Tip, ...] = ()
+    checkpoint: str = ""
 
     @property
     def uncommitted(self) -> list[str]:
@@ -79,10 +87,13 @@ class Survey:
         return not (self.uncommitted or self.loose or self.unfinished or self.inside)
 
 
-async def check(run: Run) -> dict[str, object]:
-    """The shape of Heddle's `Work`. Never raises for what git can't say: then `answered` is False."""
+async def check(run: Run, also: Sequence[str] = ()) -> dict[str, object]:
+    """The shape of Heddle's `Work`. Never raises for what git can't say: then `answered` is False.
+
+    also: refs of the remote besides its branches and tags (`refs/pull/7/head`) whose commits count as being there.
+    """
     try:
-        async with surveyed(run) as (_, survey):
+        async with surveyed(run, *counted(also)) as (_, survey):
             return _told(survey)
     except (Doubt, OSError, ValueError) as error:
         return {"answered": False, "uncommitted": [], "more": 0, "loose": [], "reason": str(error)}
@@ -106,24 +117,48 @@ def _told(survey: Survey | None) -> dict[str, object]:
     }
 
 
+def counted(also: Sequence[str]) -> list[str]:
+    """Refspecs that make further refs of the remote count as known, where the remote has them."""
+    return [f"+{ref}*:refs/start/also{number}*" for number, ref in enumerate(also) if ref.startswith("refs/")]
+
+
 @contextlib.asynccontextmanager
-async def surveyed(run: Run, *more: str) -> AsyncGenerator[tuple[Store | None, Survey | None], None]:
+async def surveyed(
+    run: Run, *more: str, checkpoint: str | None = None
+) -> AsyncGenerator[tuple[Store | None, Survey | None], None]:
     """What is in the repository, and the private directory that knows it; None twice when there never was one. `more`
-    are refspecs to fetch besides. Raises Doubt, OSError, ValueError."""
+    are refspecs to fetch besides. checkpoint: the ref that the workspace is saved to, unless the order says it. What is
+    there and this volume has never had is brought in first, as a branch. Raises Doubt, OSError, ValueError."""
     path = run.workspace / "repository"
+    ref = checkpoint if checkpoint is not None else await asyncio.to_thread(order.checkpoint_ref, run.folder)
     if not path.is_dir():
         if (run.workspace / "base").exists() and not (run.workspace / "repository.partial").exists():
             raise Doubt(GONE.format(path=path))  # the clone was finished once
+        await _expect_nothing(run, ref)
         yield None, None
         return
     source = await Source.find(path, run.author)
     async with private(run, source) as store:
-        yield store, await _survey(run, source, store, path, more)
+        survey = await _survey(run, source, store, path, more, ref)
+        if survey.checkpoint and not is_known(run, survey.checkpoint):
+            await bring_in(run, source, ref, survey.checkpoint)
+            survey = await _survey(run, source, store, path, more, ref)
+        yield store, survey
 
 
-async def _survey(run: Run, source: Source, store: Store, path: Path, more: Sequence[str]) -> Survey:
+async def _expect_nothing(run: Run, ref: str) -> None:
+    """A volume without a repository holds nothing; but it may be there for one that was lost. Raises Doubt."""
+    saved = await remote_checkpoint(run, Git(run.workspace, run.author), ref)
+    if saved and not is_known(run, saved):
+        raise Doubt(NOT_RESTORED)
+
+
+async def _survey(
+    run: Run, source: Source, store: Store, path: Path, more: Sequence[str], checkpoint: str
+) -> Survey:
     async with at_once() as group:
         group.create_task(store.fetch(run, *more))
+        saved = group.create_task(remote_checkpoint(run, store.git, checkpoint))
         finding = group.create_task(_here(run, source, store, path))
     trees, tips, changes = finding.result()
     unfinished = [
@@ -131,7 +166,8 @@ async def _survey(run: Run, source: Source, store: Store, path: Path, more: Sequ
         for tree in trees
         for operation in tree.operations
     ]
-    return Survey(tuple(changes), tuple(await _loose(store, tips)), tuple(unfinished))
+    loose = await _loose(store, tips)
+    return Survey(tuple(changes), tuple(loose), tuple(unfinished), tuple(trees), tuple(tips), saved.result())
 
 
 async def _here(

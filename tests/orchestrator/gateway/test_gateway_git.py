@@ -156,6 +156,18 @@ async def test_the_rescue_ref_and_a_rewritten_branch_are_taken(bench: Bench) -> 
     assert (await bench.ref(DOOR.branch_ref), await bench.ref(DOOR.rescue_ref)) == (head, head)
 
 
+async def test_a_checkpoint_is_replaced_by_an_unrelated_one_and_not_deleted(bench: Bench) -> None:
+    await bench.commit()
+    await bench.git("push", "-q", "origin", f"HEAD:{DOOR.checkpoint_ref}", cwd=bench.clone)
+    await bench.git("checkout", "-q", "--orphan", "other", cwd=bench.clone)
+    head = await bench.commit("other")
+    await bench.git("push", "-q", "origin", f"HEAD:{DOOR.checkpoint_ref}", cwd=bench.clone, code=1)
+    await bench.git("push", "-q", "origin", f"+HEAD:{DOOR.checkpoint_ref}", cwd=bench.clone)
+    assert await bench.ref(DOOR.checkpoint_ref) == head
+    outcome = await bench.git("push", "origin", f":{DOOR.checkpoint_ref}", cwd=bench.clone, code=1)
+    assert "(Heddle: a workspace may not delete branches or tags)" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
@@ -166,6 +178,7 @@ async def test_the_rescue_ref_and_a_rewritten_branch_are_taken(bench: Bench) -> 
         ),
         (["HEAD:refs/heads/{branch}2"], "(Heddle: this workspace may push only to {branch})"),
         (["HEAD:refs/heddle/rescue/w2"], "(Heddle: this workspace may push only to {branch})"),
+        (["HEAD:refs/heddle/checkpoints/w2"], "(Heddle: this workspace may push only to {branch})"),
         ([":main"], "! [remote rejected] main (Heddle: a workspace may not delete branches or tags)"),
         (
             ["HEAD:{branch}", "HEAD:other"],

@@ -25,13 +25,16 @@ from orchestrator.gateway.receive_pack import (
 DOOR = Door("w1", "acme/app", "heddle/fix-x-1a2b")
 OWN = DOOR.branch_ref.encode()
 RESCUE = DOOR.rescue_ref.encode()
+CHECKPOINT = DOOR.checkpoint_ref.encode()
 ZERO = b"0" * 40
 ONE = b"1" * 40
 CAPABILITIES = (b"report-status", b"side-band-64k", b"agent=git/2.39.5")
 
 IDS = st.text("0123456789abcdef", min_size=40, max_size=40).map(str.encode)
 REFS = st.one_of(
-    st.sampled_from([OWN, RESCUE, b"refs/heads/main", b"refs/tags/v1", OWN + b"2", OWN.upper(), b"HEAD"]),
+    st.sampled_from(
+        [OWN, RESCUE, CHECKPOINT, b"refs/heads/main", b"refs/tags/v1", OWN + b"2", OWN.upper(), b"HEAD"]
+    ),
     st.text(st.characters(min_codepoint=33, exclude_characters="\x7f"), min_size=1, max_size=40).map(
         lambda text: text.encode(errors="ignore") or b"x"
     ),
@@ -72,7 +75,7 @@ def test_a_push_is_read_as_written_wherever_it_is_cut(push: Push, pack: bytes, d
 @given(PUSHES)
 def test_only_the_own_refs_get_through_and_all_or_nothing(push: Push) -> None:
     reasons = refusals(push, DOOR)
-    fine = all(command.ref in (OWN, RESCUE) and command.new != ZERO for command in push.commands)
+    fine = all(command.ref in (OWN, RESCUE, CHECKPOINT) and command.new != ZERO for command in push.commands)
     assert (not reasons) == fine
     if reasons:
         assert reasons.keys() == {command.ref for command in push.commands}
@@ -89,7 +92,7 @@ def test_whatever_is_sent_either_it_is_refused_or_its_refs_are_known(data: bytes
         if reader.feed(data + FLUSH) and not refusals(reader.push, DOOR):
             again = read(reader.push.encode()).push
             assert again.commands == reader.push.commands
-            assert {command.ref for command in again.commands} <= {OWN, RESCUE}
+            assert {command.ref for command in again.commands} <= {OWN, RESCUE, CHECKPOINT}
 
 
 @pytest.mark.parametrize(
