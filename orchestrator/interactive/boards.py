@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
 from orchestrator.interactive import progress
+from orchestrator.interactive.execs import Execs
 from orchestrator.interactive.opening import Opening, OpeningState, Progress
 from orchestrator.interactive.progress import Lines, Seen
 from orchestrator.interactive.topic import Topic
@@ -62,8 +63,9 @@ class Board:
 class Boards:
     """The boards of all openings that are being started or watched; `redact` takes secrets out of outputs."""
 
-    def __init__(self, engine: Engine, redact: Callable[[str], str]) -> None:
+    def __init__(self, engine: Engine, execs: Execs, redact: Callable[[str], str]) -> None:
         self._engine = engine
+        self._execs = execs
         self._redact = redact
         self._boards: dict[str, Board] = {}
         self._keepers: dict[str, int] = {}
@@ -114,7 +116,10 @@ class Boards:
         while True:
             with suppress(ContainerMissing, EngineUnavailable):  # asleep, or not there yet, or Docker is away
                 lines = Lines()
-                async with aclosing(self._engine.follow(container, journal, 0)) as chunks:
+                async with (
+                    self._execs.ask(container),
+                    aclosing(self._engine.follow(container, journal, 0)) as chunks,
+                ):
                     async for chunk in chunks:
                         board.take(lines.feed(chunk))
             with suppress(TimeoutError):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
-from orchestrator.containers import Engine
+from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.durability import Underway, begin
 from orchestrator.forge import ForgeError
 from orchestrator.gateway.server import Gateway
 from orchestrator.git import GitError
-from orchestrator.interactive import answers
+from orchestrator.interactive import answers, reasons
 from orchestrator.interactive.asking import Asking, NoAnswer
 from orchestrator.interactive.boards import Boards
 from orchestrator.interactive.opening import Opening, OpeningState, Summary, Word, Work
@@ -26,10 +26,13 @@ from orchestrator.lanes import Lanes
 from orchestrator.mirrors import RepositoryMissing, RepositoryUnreachable
 from orchestrator.persistence import persist
 from orchestrator.preparing import door_of
+from orchestrator.recovery.history import History
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem
-from orchestrator.workspaces import new_id
+from orchestrator.workspaces import Workspace, new_id
 
 LOOKS = 3  # at a workspace whose container goes away while it is asked
+STOP_SECONDS = 5
 AWAKE_SECONDS = 60.0  # for a container that sleeps
 
 NOT_AWAKE = "the workspace could not be started to ask it: {why}"
@@ -72,7 +75,8 @@ class Looked:
 class Closing(DBOSConfiguredInstance):
     """Carries the ends of openings out, whatever happens to Heddle.
 
-    revoke: cuts the connections of a workspace's terminals.
+    revoke: cuts the connections of a workspace's terminals. forget: gives up what was saved of a closed workspace,
+    without raising anything.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class Closing(DBOSConfiguredInstance):
         remote: Remote,
         boards: Boards,
         lanes: Lanes,
+        history: History,
         watcher: OpeningWatcher,
         revoke: Callable[[str], None],
         underway: Underway,
+        forget: Callable[[Workspace], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(config_name="openings")
         self._openings = openings
@@ -99,9 +105,11 @@ class Closing(DBOSConfiguredInstance):
         self._remote = remote
         self._boards = boards
         self._lanes = lanes
+        self._history = history
         self._watcher = watcher
         self._revoke = revoke
         self._underway = underway
+        self._forget = forget
 
     async def begin_close(self, opening: Opening) -> None:
         """Carry the close of an opening out that is in state `closing`; durable when this returns."""
@@ -138,7 +146,7 @@ class Closing(DBOSConfiguredInstance):
                     await self._reopen(opening_id)
                 else:
                     await self._tell(opening_id, looked.summary)
-                    await self._remove(opening_id)
+                    await self._remove(opening_id, _reason(looked.summary))
             if looked.kept is not None:
                 await self._tell_kept(opening_id, looked.kept)
 
@@ -167,7 +175,7 @@ class Closing(DBOSConfiguredInstance):
             except NoAnswer as error:
                 log.warning("the workspace did not answer its close", opening=opening_id, error=str(error))
                 looked = Looked(kept=answers.unknown(str(error)))
-                if not error.gone:
+                if not error.gone and not await self._is_gone(opening):
                     break
         if word is Word.DISCARD and looked.kept is not None:  # then nobody needs an answer
             looked = Looked(Summary(discarded=True))
@@ -177,6 +185,14 @@ class Closing(DBOSConfiguredInstance):
                 f"removing container {opening.container}", lambda: self._engine.remove(opening.container)
             )
         return looked
+
+    async def _is_gone(self, opening: Opening) -> bool:
+        """Whether its container does not run: the Engine has several ways to fail at one that ends just now."""
+        try:
+            found = await self._engine.find(opening.container)
+        except EngineUnavailable:
+            return False
+        return found is None or not found.alive
 
     async def _look_once(self, opening: Opening, word: Word) -> Looked:
         """Raises NoAnswer."""
@@ -192,7 +208,8 @@ class Closing(DBOSConfiguredInstance):
                 if brought.reason:
                     return Looked(kept=answers.unknown(brought.reason))
                 repository = opening.workspace.repository
-                if summary.commits and not await self._remote.holds(repository, brought.head):
+                also = await self._asking.also(opening)
+                if summary.commits and not await self._remote.holds(repository, brought.head, also):
                     return Looked(kept=answers.unknown(NOT_THERE))
                 return Looked(summary)
             if word is not Word.RESCUE:
@@ -225,11 +242,14 @@ class Closing(DBOSConfiguredInstance):
     async def _reopen(self, opening_id: str) -> None:
         opening = await self._openings.opening(opening_id)
         if await self._openings.move(opening_id, OpeningState.OPEN, of=[OpeningState.CLOSING]):
-            try:  # only a new start brings terminals back; where it does not work, whoever comes next wakes it
-                await self._engine.stop(opening.container, 5)
-                await self._waking.bring_up(opening)
+            to = WorkspaceState.RECOVERING
+            try:  # only a new start brings terminals back; where it does not work, the next sweep or visit wakes it
+                await self._engine.stop(opening.container, STOP_SECONDS)
+                if await self._waking.bring_up(opening) is None:
+                    to = WorkspaceState.RUNNING
             except Exception as error:
                 log.warning("could not be reopened", opening=opening_id, error=repr(error))
+            await self._history.move(opening.workspace.id, to, reasons.KEPT)
         self._boards.move(opening_id, OpeningState.OPEN)
 
     @DBOS.step()
@@ -243,7 +263,7 @@ class Closing(DBOSConfiguredInstance):
         await persist(f"telling the close of {opening_id}", lambda: self._watcher.closed(opening, summary))
 
     @DBOS.step()
-    async def _remove(self, opening_id: str) -> None:
+    async def _remove(self, opening_id: str, reason: str) -> None:
         opening = await self._openings.opening(opening_id)
         if opening.state is not OpeningState.CLOSING:  # done before, and the names may be another's by now
             return
@@ -255,6 +275,9 @@ class Closing(DBOSConfiguredInstance):
             f"removing volume {workspace.volume}", lambda: self._engine.remove_volume(workspace.volume)
         )
         await self._close_door(opening)
+        if self._forget is not None:
+            await self._forget(workspace)
+        await self._history.move(workspace.id, WorkspaceState.CLOSED, reason)
         await self._openings.end(opening)
         self._boards.move(opening_id, OpeningState.CLOSED)
         log.info("closed", opening=opening_id)
@@ -268,16 +291,18 @@ class Closing(DBOSConfiguredInstance):
             f"removing container {opening.container}", lambda: self._engine.remove(opening.container)
         )
         await self._close_door(opening)
+        why = opening.problem.what if opening.problem is not None else ""
+        await self._history.move(opening.workspace.id, WorkspaceState.STOPPED, why)
         await self._openings.move(opening_id, OpeningState.FAILED, of=[OpeningState.STARTING])
         self._boards.move(opening_id, OpeningState.FAILED, opening.problem)
 
     @DBOS.step()
     async def _tell_failed(self, opening_id: str) -> None:
         opening = await self._openings.opening(opening_id)
-        if opening.state is OpeningState.FAILED:
+        if opening.state is OpeningState.FAILED and not opening.quiet:
             await persist(f"telling the failure of {opening_id}", lambda: self._watcher.failed(opening))
 
-    async def hand_over(self, opening: Opening) -> bool:
+    async def hand_over(self, opening: Opening, reason: str) -> bool:
         """Inside the lane: end the terminals and the container, keep the volume; False when it had its end already."""
         try:
             await self._asking.quiesce(opening)  # what is open is written down, Claude's session among it
@@ -285,6 +310,7 @@ class Closing(DBOSConfiguredInstance):
             log.info("handed over as it is", opening=opening.id, error=str(error))
         await self._engine.remove(opening.container)
         await self._close_door(opening)
+        await self._history.move(opening.workspace.id, WorkspaceState.STOPPED, reason)
         live = [OpeningState.STARTING, OpeningState.OPEN]
         moved = await self._openings.move(opening.id, OpeningState.HANDED_OVER, of=live)
         if moved:
@@ -296,6 +322,12 @@ class Closing(DBOSConfiguredInstance):
             await self._gateway.close(opening.workspace.id)
         except OSError as error:  # a container may leave folders there that not everybody can remove
             log.warning("sockets could not be removed", workspace=opening.workspace.id, error=str(error))
+
+
+def _reason(summary: Summary) -> str:
+    if summary.discarded:
+        return reasons.GIVEN_UP
+    return reasons.RESCUED.format(ref=summary.rescue_ref) if summary.rescue_ref else reasons.ON_THE_REMOTE
 
 
 def _prefix(opening: Opening) -> str:

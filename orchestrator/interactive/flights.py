@@ -25,6 +25,10 @@ class Flights:
         """Wait for it, together with everybody else; raises what it raises."""
         await asyncio.shield(self.begin(name, make))
 
+    def under_way(self, name: str) -> bool:
+        """Whether there is a task of that name."""
+        return name in self._tasks
+
     async def close(self) -> None:
         """Break all off."""
         tasks = list(self._tasks.values())

@@ -4,50 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
 from orchestrator import terminal_socket
-from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable, Limits
+from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.database import Database
 from orchestrator.durability import Underway
 from orchestrator.forge import Forge
 from orchestrator.gateway.server import Gateway
-from orchestrator.interactive import answers
+from orchestrator.interactive import answers, reasons
 from orchestrator.interactive.asking import Asking, NoAnswer
 from orchestrator.interactive.boards import Boards
+from orchestrator.interactive.cleaning_up import CleaningUp, NotCleanedUp
 from orchestrator.interactive.closing import NOT_AWAKE, Closing, OpeningWatcher
+from orchestrator.interactive.execs import Execs
 from orchestrator.interactive.holding import Held
-from orchestrator.interactive.opening import (
-    CLAUDE,
-    Opening,
-    OpeningState,
-    Progress,
-    Terminal,
-    Word,
-    Work,
-    is_terminal,
-)
+from orchestrator.interactive.opening import Opening, OpeningState, Progress, Terminal, Word, Work
 from orchestrator.interactive.openings import NotOpen, Openings, TooMany
+from orchestrator.interactive.options import InteractiveOptions
+from orchestrator.interactive.pulls import Pulls
 from orchestrator.interactive.remote import Remote
+from orchestrator.interactive.resting import Resting
 from orchestrator.interactive.starting import StartFailed, Starting
 from orchestrator.interactive.tabs import Tabs, TooManyTerminals
-from orchestrator.interactive.topic import Topic
+from orchestrator.interactive.taking_up import TakingUp
+from orchestrator.interactive.terminals import Terminals
+from orchestrator.interactive.visits import Visits
 from orchestrator.interactive.waking import Waking
 from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirrors
-from orchestrator.preparing import Machine, Preparing
+from orchestrator.preparing import Machine, Preparing, nowhere
 from orchestrator.records import Records, RunRequest
-from orchestrator.workspaces import Run
+from orchestrator.recovery.history import History, Move
+from orchestrator.recovery.states import WorkspaceState
+from orchestrator.workspaces import Run, Workspace
 
 __all__ = [
     "Held",
     "Interactive",
     "InteractiveOptions",
+    "NotCleanedUp",
     "NotOpen",
     "OpeningWatcher",
     "StartFailed",
@@ -55,33 +54,19 @@ __all__ = [
     "TooManyTerminals",
 ]
 
-MAX_OPEN = 20
 CHECK_AWAKE_SECONDS = 30.0  # for a workspace that sleeps and is asked what is in it
-END_SECONDS = 10.0
-HISTORY_SECONDS = 30.0
-DOORS_AT_ONCE = 10
+SOMEBODY = "Somebody"
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class InteractiveOptions:
-    """What a deployment decides about interactive workspaces. sockets: the gateway's folder of sockets."""
-
-    deployment: str
-    image: str
-    limits: Limits
-    environment: Mapping[str, str]
-    attachments: Path
-    sockets: Path
-    max_open: int = MAX_OPEN
-
-
 class Interactive:
-    """Opens, wakes, watches and closes workspaces, and knows their terminals.
+    """Opens, wakes, watches, rests and closes workspaces, and knows their terminals.
 
-    Made before the workflows are launched. lanes: the same as the runs'. revoke: cuts the connections to a workspace's
-    terminals. redact: takes secrets out of what people see.
+    Made before the workflows are launched. lanes: the same as the runs'. watching: how many browsers are connected
+    with a workspace's terminals; revoke: cuts those connections. redact: takes secrets out of what people see.
+    before_rest: saves what the remote lacks before a pause or a stop; forget: gives up what was saved of a workspace that
+    is closed, and raises nothing. disk: raises DiskFull when nothing new may begin.
     """
 
     def __init__(
@@ -95,22 +80,29 @@ class Interactive:
         gateway: Gateway,
         forge: Forge,
         lanes: Lanes,
+        history: History,
         watcher: OpeningWatcher,
+        watching: Callable[[str], int],
         revoke: Callable[[str], None],
         redact: Callable[[str], str],
+        before_rest: Callable[[Opening], Awaitable[None]],
+        forget: Callable[[Workspace], Awaitable[None]] | None = None,
+        disk: Callable[[], Awaitable[None]],
+        address_of: Callable[[str], Awaitable[str]] = nowhere,
         options: InteractiveOptions,
         underway: Underway,
     ) -> None:
         self._openings = openings
         self._engine = engine
-        self._gateway = gateway
         self._lanes = lanes
         self._revoke = revoke
-        self._options = options
-        self._tabs = Tabs(database)
-        self._lists: dict[str, Topic[list[Terminal]]] = {}
-        self._boards = Boards(engine, redact)
-        self._asking = Asking(engine)
+        self._sockets = options.sockets
+        self._history = history
+        self._execs = execs = Execs()
+        self._terminals = Terminals(Tabs(database), engine, execs)
+        self._visits = Visits(history, watching)
+        self._boards = Boards(engine, execs, redact)
+        self._asking = Asking(engine, Pulls(database).refs)
         preparing = Preparing(
             records=records,
             engine=engine,
@@ -120,6 +112,7 @@ class Interactive:
             machine=Machine(
                 options.deployment, options.image, options.limits, options.environment, options.attachments
             ),
+            address_of=address_of,
         )
         self._waking = Waking(
             engine=engine,
@@ -134,12 +127,14 @@ class Interactive:
             gateway=gateway,
             waking=self._waking,
             asking=self._asking,
-            remote=Remote(mirrors),
+            remote=Remote(mirrors, forge),
             boards=self._boards,
             lanes=lanes,
+            history=history,
             watcher=watcher,
             revoke=revoke,
             underway=underway,
+            forget=forget,
         )
         self._starting = Starting(
             openings=openings,
@@ -147,7 +142,26 @@ class Interactive:
             boards=self._boards,
             lanes=lanes,
             redact=redact,
+            history=history,
+            disk=disk,
             failed=self._closing.begin_failure,
+        )
+        self._resting = Resting(
+            openings=openings,
+            engine=engine,
+            execs=execs,
+            lanes=lanes,
+            history=history,
+            watched=self.watched,
+            before_rest=before_rest,
+        )
+        self._cleaning_up = CleaningUp(openings, self)
+        self._taking_up = TakingUp(
+            openings=openings,
+            lanes=lanes,
+            waking=self._waking,
+            starting=self._starting,
+            closing=self._closing,
         )
 
     # Opening
@@ -159,7 +173,8 @@ class Interactive:
         the workspace, unless `take_over`: then the run is asked to stop and the start waits for its end. Raises
         TooMany.
         """
-        return await self._begin(*await self._openings.create(request, opener, take_over=take_over))
+        created = await self._openings.create(request, opener or SOMEBODY, take_over=take_over)
+        return await self._begin(*created)
 
     async def reopen(self, workspace_id: str, key: str, opener: str, *, take_over: bool = False) -> Opening:
         """As `open`, for a workspace that is known; `key` stands for the message. Raises NotOpen when it never was."""
@@ -186,37 +201,64 @@ class Interactive:
 
         Raises NotOpen, StartFailed.
         """
+        self._resting.visit(workspace_id)
+        await self._visits.touch(workspace_id)
         await self._starting.wake(workspace_id)
+
+    # Recovery and rest
 
     async def recover(self) -> None:
         """After Heddle's start: the doors of open workspaces, and the starts and ends that were interrupted."""
-        at_once = asyncio.Semaphore(DOORS_AT_ONCE)
+        await self._taking_up.all()
 
-        async def take_up(opening: Opening) -> None:
-            try:
-                async with at_once:
-                    await self._take_up(opening)
-            except Exception as error:
-                log.warning("could not be taken up", opening=opening.id, error=repr(error))
+    async def take_up(self, opening_id: str) -> None:
+        """Go on with a start or a close that nobody is at, any number of times; an open one gets its doors.
 
-        await asyncio.gather(*(take_up(opening) for opening in await self._openings.live()))
+        Raises EngineUnavailable, OSError.
+        """
+        await self._taking_up.one(opening_id)
 
-    async def _take_up(self, opening: Opening) -> None:
-        if opening.state is OpeningState.CLOSING:
-            await self._closing.take_up(opening)
-        elif opening.state is OpeningState.OPEN:
-            async with self._lanes.lane(opening.workspace.id):
-                if (await self._openings.opening(opening.id)).state is OpeningState.OPEN:
-                    await self._waking.door(opening)
-        elif opening.problem is not None:
-            await self._closing.take_failure_up(opening)
-        else:
-            self._starting.begin(opening)
+    async def recover_one(self, workspace_id: str, *, restore: bool = False) -> None:
+        """Bring an open workspace's container up that should run; restore: on a new volume, from its checkpoint.
+
+        Raises NotOpen, StartFailed.
+        """
+        await self._starting.recover(workspace_id, restore=restore)
+
+    async def pause(self, workspace_id: str, reason: str) -> bool:
+        """Freeze it; False when somebody or something is at work in it, or it is gone. Raises EngineUnavailable."""
+        return await self._resting.pause(workspace_id, reason)
+
+    async def stop(self, workspace_id: str, reason: str) -> bool:
+        """End the container of a paused one, which keeps its volume; False as for `pause`. Raises EngineUnavailable."""
+        return await self._resting.stop(workspace_id, reason)
+
+    async def clean_up(
+        self, workspace_id: str, announce: Callable[[Work], Awaitable[None]] | None = None
+    ) -> Work | None:
+        """Close a workspace for good whose conversation has ended, quietly opened for it where it is not open.
+
+        The work that the remote lacked and that is at the rescue ref now; None when there was none, or when somebody
+        else took the workspace meanwhile. announce: is told of that work before anything happens to it; what it raises
+        puts the clean-up off. Raises NotCleanedUp, StartFailed.
+        """
+        return await self._cleaning_up.clean_up(workspace_id, announce)
+
+    def busy(self, workspace_id: str) -> bool:
+        """Whether this process is at it: starts or wakes it, puts it to rest, closes it, has a run in it."""
+        parts = (self._lanes, self._starting, self._resting, self._cleaning_up)
+        return any(part.busy(workspace_id) for part in parts)
+
+    def watched(self, workspace_id: str) -> int:
+        """How many pages and terminals are open on it."""
+        return self._visits.count(workspace_id)
 
     async def aclose(self) -> None:
         """Heddle stops: what is under way goes on at the next start."""
         await self._starting.close()
         await self._boards.close()
+        await self._resting.close()
+        await self._visits.close()
 
     # Watching
 
@@ -232,7 +274,8 @@ class Interactive:
         if not opening.state.live:
             yield Progress(opening.state, problem=opening.problem)
             return
-        async with self._boards.keep(opening) as board:
+        self._resting.visit(workspace_id)
+        async with self._visits.page(workspace_id), self._boards.keep(opening) as board:
             now = await self._openings.opening(opening.id)  # it may have moved before the board was there
             board.move(now.state, now.problem if now.state is OpeningState.FAILED else None)
             async with aclosing(board.watch()) as values:
@@ -241,83 +284,53 @@ class Interactive:
                     if not progress.state.live:
                         return
 
-    async def watch_terminals(self, workspace_id: str) -> AsyncGenerator[list[Terminal], None]:
+    def watch_moves(self, workspace_id: str) -> AsyncGenerator[tuple[WorkspaceState, list[Move]], None]:
+        """The workspace's state and how it came there, newest first; again after each move. Never ends by itself."""
+        return self._history.watch(workspace_id)
+
+    def watch_terminals(self, workspace_id: str) -> AsyncGenerator[list[Terminal], None]:
         """The tabs, then again whenever they change. Never ends by itself."""
-        topic = self._lists.get(workspace_id)
-        if topic is None:
-            topic = self._lists[workspace_id] = Topic(await self._tabs.all(workspace_id))
-        try:
-            async with aclosing(topic.watch()) as values:
-                async for terminals in values:
-                    yield terminals
-        finally:
-            if not topic.watched and self._lists.get(workspace_id) is topic:
-                del self._lists[workspace_id]
+        return self._terminals.watch(workspace_id)
 
     # Terminals
 
     async def terminals(self, workspace_id: str) -> list[Terminal]:
         """Claude Code's first, always."""
-        return await self._tabs.all(workspace_id)
+        return await self._terminals.all(workspace_id)
 
     async def add_terminal(self, workspace_id: str, title: str = "") -> Terminal:
         """Another tab; its shell begins when somebody connects. Raises NotOpen, TooManyTerminals."""
         await self._live(workspace_id)
-        terminal = await self._tabs.add(workspace_id, title)
-        await self._changed(workspace_id)
-        return terminal
+        return await self._terminals.add(workspace_id, title)
 
     async def rename_terminal(self, workspace_id: str, name: str, title: str) -> None:
         """Claude Code's keeps its title, and what is not there is no matter."""
-        await self._tabs.rename(workspace_id, name, title)
-        await self._changed(workspace_id)
+        await self._terminals.rename(workspace_id, name, title)
 
     async def arrange_terminals(self, workspace_id: str, names: Sequence[str]) -> None:
         """In this order, after Claude Code's; those that are not named come last."""
-        await self._tabs.arrange(workspace_id, names)
-        await self._changed(workspace_id)
+        await self._terminals.arrange(workspace_id, names)
 
     async def end_terminal(self, workspace_id: str, name: str) -> None:
         """End a shell and remove its tab; Claude Code's stays. Raises EngineUnavailable, TimeoutError."""
-        opening = await self._openings.newest(workspace_id)
-        if name == CLAUDE or not is_terminal(name):
-            return
-        if opening is not None and opening.state is OpeningState.OPEN:
-            found = await self._engine.find(opening.container)
-            if (
-                found is not None and found.state == "paused"
-            ):  # or the next one of that name would find it there
-                await self._engine.unpause(opening.container)
-            with suppress(ContainerMissing):
-                command = ["/opt/heddle/end", name]
-                await self._engine.execute(opening.container, command, seconds=END_SECONDS)
-        await self._tabs.remove(workspace_id, name)
-        await self._changed(workspace_id)
+        await self._terminals.end(workspace_id, await self._openings.newest(workspace_id), name)
 
     async def history(self, workspace_id: str, name: str) -> bytes:
         """All that a terminal has shown and still knows, with colours; empty when it has not begun.
 
         Raises NotOpen, EngineUnavailable, ContainerMissing (it sleeps), TimeoutError.
         """
-        opening = await self._live(workspace_id)
-        if not is_terminal(name):
-            return b""
-        command = ["/opt/heddle/history", name]
-        code, text = await self._engine.execute(opening.container, command, seconds=HISTORY_SECONDS)
-        return text if code == 0 else b""
+        return await self._terminals.history(await self._live(workspace_id), name)
 
     async def connect(self, workspace_id: str, *, writable: bool) -> socket.socket:
         """A connected socket to the terminals, or to those that only show. Raises NotOpen, OSError."""
-        opening = await self._openings.newest(workspace_id)
-        if opening is None or opening.state is not OpeningState.OPEN:
+        opening = await self._live(workspace_id)
+        if opening.state is not OpeningState.OPEN:
             raise NotOpen
+        self._resting.visit(workspace_id)
+        await self._visits.touch(workspace_id)
         name = terminal_socket.TERMINAL if writable else terminal_socket.WATCH
-        return await terminal_socket.connect(self._options.sockets / workspace_id, name)
-
-    async def _changed(self, workspace_id: str) -> None:
-        topic = self._lists.get(workspace_id)
-        if topic is not None:
-            topic.set(await self._tabs.all(workspace_id))
+        return await terminal_socket.connect(self._sockets / workspace_id, name)
 
     # Ends
 
@@ -332,12 +345,13 @@ class Interactive:
         except StartFailed as failed:
             return answers.unknown(NOT_AWAKE.format(why=failed.problem.what))
         try:
-            return await self._asking.work(opening)
+            async with self._execs.ask(opening.container):
+                return await self._asking.work(opening)
         except NoAnswer as error:
             return answers.unknown(str(error))
 
-    async def close(self, workspace_id: str, word: Word, closer: str) -> Work | None:
-        """Close for good: container and volume go. Raises NotOpen.
+    async def close(self, workspace_id: str, word: Word, closer: str, reason: str = "") -> Work | None:
+        """Close for good: container and volume go. reason: why, if it is not only that `closer` does. Raises NotOpen.
 
         None: that has begun and survives whatever happens to Heddle. Work: the remote lacks this, or nobody could say,
         and nothing was done, because `word` does not say what to do with it.
@@ -353,11 +367,13 @@ class Interactive:
         if await self._openings.move(opening.id, OpeningState.CLOSING, of=live, word=word):
             log.info("closing", opening=opening.id, word=word.value, closer=closer)
             self._boards.abandon(opening.id, True)
+            why = reason or reasons.CLOSES.format(closer=closer)
+            await self._history.move(workspace_id, WorkspaceState.CLOSING, why)
             self._boards.move(opening.id, OpeningState.CLOSING)
             await self._closing.begin_close(opening)
         return None
 
-    async def hand_over(self, workspace_id: str) -> None:
+    async def hand_over(self, workspace_id: str, reason: str = reasons.HANDED_OVER) -> None:
         """End the terminals and keep the volume, so that a run can have the workspace; any number of times.
 
         Raises Held when it is being closed, EngineUnavailable.
@@ -373,7 +389,7 @@ class Interactive:
                 raise Held(opening=opening)
             if opening.state.live:
                 self._revoke(workspace_id)
-                await self._closing.hand_over(opening)
+                await self._closing.hand_over(opening, reason)
 
     async def _live(self, workspace_id: str) -> Opening:
         opening = await self._openings.newest(workspace_id)

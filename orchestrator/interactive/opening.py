@@ -12,6 +12,9 @@ from orchestrator.workspaces import Workspace
 CLAUDE = "claude"
 """The terminal that every interactive workspace has: Claude Code."""
 
+QUIET = "clean-up:"
+"""How the message id of an opening begins that nobody asked for: Heddle looks what is in a workspace before it goes."""
+
 _TERMINAL = re.compile(r"claude|shell-[1-9][0-9]{0,3}")
 
 
@@ -63,6 +66,11 @@ class Opening:
     @property
     def container(self) -> str:
         return f"heddle-{self.workspace.id}"
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody asked for it, so that nobody is told of its start."""
+        return self.message_id.startswith(QUIET)
 
     @property
     def folder(self) -> str:

@@ -21,7 +21,7 @@ from orchestrator.interactive.holding import (
     opening_of,
     workspace_of,
 )
-from orchestrator.interactive.opening import Opening, OpeningState, Word
+from orchestrator.interactive.opening import QUIET, Opening, OpeningState, Word
 from orchestrator.records import RunRequest, choose_workspace, run_of
 from orchestrator.report import Problem
 from orchestrator.tables import FollowUpRow, OpeningRow, RunRow, TerminalRow, WorkspaceRow
@@ -39,7 +39,7 @@ class NotOpen(Exception):
 
 
 class Openings:
-    """The openings in `database`, of which at most `most` are live at a time."""
+    """The openings in `database`, of which at most `most` are live at a time, not counting those for a clean-up."""
 
     def __init__(self, database: Database, most: int) -> None:
         self._database = database
@@ -107,8 +107,12 @@ class Openings:
         self, session: AsyncSession, row: OpeningRow, take_over: bool
     ) -> tuple[Opening, list[Run]]:
         await lock(session, row.workspace_id)
+        quiet = row.message_id.startswith(QUIET)
         live = await live_opening(session, row.workspace_id)
         if live is not None:
+            if live.quiet and not quiet and live.state is not OpeningState.CLOSING:
+                await self._room(session)
+                return await _taken(session, live, row), []
             return live, []
         held_by = [
             await run_of(session, await session.get_one(RunRow, run_id))
@@ -116,11 +120,8 @@ class Openings:
         ]
         if held_by and not take_over:
             raise Held(run=held_by[0])
-        count = await session.scalar(
-            sa.select(sa.func.count()).select_from(OpeningRow).where(OpeningRow.state.in_(LIVE))
-        )
-        if (count or 0) >= self._most:
-            raise TooMany
+        if not quiet:
+            await self._room(session)
         await session.execute(
             sa.update(RunRow).where(RunRow.id.in_([run.id for run in held_by])).values(stop_requested=True)
         )
@@ -130,6 +131,16 @@ class Openings:
         session.add(row)
         await session.flush()
         return await opening_of(session, row), held_by
+
+    async def _room(self, session: AsyncSession) -> None:
+        """Raises TooMany."""
+        count = await session.scalar(
+            sa.select(sa.func.count())
+            .select_from(OpeningRow)
+            .where(OpeningRow.state.in_(LIVE), OpeningRow.message_id.not_like(f"{QUIET}%"))
+        )
+        if (count or 0) >= self._most:
+            raise TooMany
 
     async def opening(self, opening_id: str) -> Opening:
         async with self._database.read() as session:
@@ -158,6 +169,14 @@ class Openings:
         async with self._database.read() as session:
             row = await session.get(WorkspaceRow, workspace_id)
             return workspace_of(row) if row is not None else None
+
+    async def active_at(self, workspace_id: str) -> float:
+        """When somebody last looked at it or something was last at work in it; seconds since the epoch."""
+        async with self._database.read() as session:
+            found = await session.scalar(
+                sa.select(WorkspaceRow.active_at).where(WorkspaceRow.id == workspace_id)
+            )
+            return found or 0.0
 
     async def is_waiting(self, workspace_id: str) -> bool:
         """Whether a run still has the workspace."""
@@ -238,6 +257,15 @@ class Openings:
                 .values(context=context, attachments=names)
             )
             return replace(opening, context=context, attachments=tuple(names))
+
+
+async def _taken(session: AsyncSession, live: Opening, by: OpeningRow) -> Opening:
+    """Somebody wants what Heddle had opened for itself: from now on it is theirs."""
+    row = await session.get_one(OpeningRow, live.id)
+    row.conversation_id, row.message_id, row.opener = by.conversation_id, by.message_id, by.opener
+    row.context, row.link, row.attachments = by.context, by.link, list(by.attachments)
+    await session.flush()
+    return await opening_of(session, row)
 
 
 async def _of_message(session: AsyncSession, message_id: str) -> OpeningRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import structlog
 
 from orchestrator import orders, problems, terminal_socket
 from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
-from orchestrator.interactive import progress
+from orchestrator.interactive import progress, reasons
 from orchestrator.interactive.boards import Boards
 from orchestrator.interactive.opening import Opening, Progress
 from orchestrator.interactive.progress import Seen
@@ -84,14 +85,23 @@ class Waking:
         """Only the way out and the place for the way in, for a container that may be running. Raises OSError."""
         await self._preparing.door(self.wanted(opening))
 
-    async def bring_up(self, opening: Opening, *, to_ask: bool = False) -> Problem | None:
+    async def bring_up(
+        self,
+        opening: Opening,
+        *,
+        to_ask: bool = False,
+        asleep: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Problem | None:
         """Until terminals answer, or a problem. Raises Abandoned, and as Preparing.prepare does.
 
-        to_ask: a container that runs is enough, whether or not it has terminals.
+        to_ask: a container that runs is enough, whether or not it has terminals. asleep: told why, once, when there
+        were none.
         """
         restarted = False
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             found = await self._engine.find(opening.container)
+            if attempt == 0 and asleep is not None and (why := reasons.of_container(found)):
+                await asleep(why)
             match found.state if found is not None else "":
                 case "running":
                     await self.door(opening)
@@ -123,6 +133,8 @@ class Waking:
                 if restarted:
                     return Problem(problems.OPENING_SILENT, problems.OPENING_SILENT_TODO)
                 restarted = True
+                if asleep is not None:
+                    await asleep(reasons.SILENT)
                 log.warning("a container is silent and is made anew", container=opening.container)
                 await self._remove(opening.container)  # it may wait for what Heddle died before giving it
         return Problem(problems.OPENING_DIED, problems.OPENING_DIED_TODO)

@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from orchestrator.interactive.opening import Progress, Terminal, Work
+from orchestrator.recovery.history import Move
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -37,6 +39,15 @@ def progress(value: Progress, *, readonly: bool = False) -> dict[str, Any]:
         quiet = dataclasses.replace(value.problem, output="") if value.problem is not None else None
         value = dataclasses.replace(value, problem=quiet, warning="")
     return {**dataclasses.asdict(value), "now": time.time()}
+
+
+def state(value: WorkspaceState, moves: Sequence[Move], *, readonly: bool = False) -> dict[str, Any]:
+    """Where the workspace is and how it came there, newest first, with `now` as in `progress`.
+
+    readonly: without the moves, whose reasons name people.
+    """
+    shown = [] if readonly else [dataclasses.asdict(move) for move in moves]
+    return {"state": value.value, "moves": shown, "now": time.time()}
 
 
 def problem(value: Problem | None) -> dict[str, Any] | None:

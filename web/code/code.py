@@ -187,7 +187,7 @@ class Code:
         async def may_stay() -> bool:
             return await self._watched(request) is not None
 
-        return await self._events.stream(request, opening.workspace.id, may_stay)
+        return await self._events.stream(request, opening.workspace.id, may_stay, readonly=True)
 
     async def _watch_upgrade(self, request: web.Request) -> web.StreamResponse:
         if not same_origin(request, self._pages.address("/")):

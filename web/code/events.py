@@ -14,6 +14,8 @@ from aiohttp import web
 
 from orchestrator.interactive.interactive import Interactive
 from orchestrator.interactive.opening import Progress, Terminal
+from orchestrator.recovery.history import Move
+from orchestrator.recovery.states import WorkspaceState
 from web.code import answers
 
 SILENCE_SECONDS = 15.0
@@ -106,9 +108,15 @@ class Events:
                 async for names in lists:
                     await news.put(event("terminals", answers.terminals(names)))
 
+        async def pump_moves(source: AsyncGenerator[tuple[WorkspaceState, list[Move]], None]) -> None:
+            async with aclosing(source) as states:
+                async for state, moves in states:
+                    await news.put(event("state", answers.state(state, moves, readonly=readonly)))
+
         async with asyncio.TaskGroup() as group:
             pumps = [
                 group.create_task(pump_progress(self._openings(workspace_id))),
+                group.create_task(pump_moves(self._interactive.watch_moves(workspace_id))),
                 group.create_task(pump_terminals(self._interactive.watch_terminals(workspace_id))),
             ]
             loop = asyncio.get_running_loop()

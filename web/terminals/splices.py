@@ -108,6 +108,15 @@ class Splices:
         """Session and workspace id of every connection."""
         return {(splice.session, splice.workspace_id) for splice in self._running.values()}
 
+    def connected(self, workspace_id: str) -> int:
+        """How many connections there are to the terminals of a workspace."""
+        return self._workspaces[workspace_id]
+
+    @property
+    def count(self) -> int:
+        """How many connections there are in all."""
+        return len(self._running)
+
     def revoke_session(self, session: str) -> None:
         """Cut all connections of a session at once, and those for which it is being asked who they are."""
         self._revoke("session", session)

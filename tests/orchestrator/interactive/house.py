@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 import dbos._dbos
 
 from bot.schema import migrate
+from orchestrator.cleaning.disk import DiskFull
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
 from orchestrator.durability import Durability, Underway
@@ -25,6 +27,8 @@ from orchestrator.interactive.openings import Openings
 from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirrors
 from orchestrator.records import Records, RunRequest
+from orchestrator.recovery.history import History
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import PullRequest
 from playground.cleaning import remove_deployment
 from playground.github.server import GitHubStandIn
@@ -90,6 +94,10 @@ class House:
     told: Told = field(default_factory=Told)
     revoked: list[str] = field(default_factory=list)
     image: str = IMAGE
+    most: int = 20
+    watching: Counter[str] = field(default_factory=Counter)
+    rested: list[str] = field(default_factory=list)  # openings that were saved before a rest
+    full: str = ""  # why nothing new may begin
 
     @asynccontextmanager
     async def heddle(self) -> AsyncIterator[Heddle]:
@@ -105,7 +113,16 @@ class House:
         # A new process has no instances yet.
         dbos._dbos._get_or_create_dbos_registry().instance_info_map.clear()
         durability = Durability(f"sqlite:///{self.folder / 'heddle.db'}", underway)
-        records, openings = Records(database), Openings(database, 20)
+        records, openings = Records(database), Openings(database, self.most)
+        history = History(database)
+
+        async def before_rest(opening: Opening) -> None:
+            self.rested.append(opening.id)
+
+        async def disk() -> None:
+            if self.full:
+                raise DiskFull(self.full)
+
         interactive = Interactive(
             database=database,
             records=records,
@@ -115,9 +132,13 @@ class House:
             gateway=gateway,
             forge=forge,
             lanes=Lanes(4),
+            history=history,
             watcher=self.told,
+            watching=self.watching.__getitem__,
             revoke=self.revoked.append,
             redact=lambda text: text.replace("s3cret", "[hidden]"),
+            before_rest=before_rest,
+            disk=disk,
             options=InteractiveOptions(
                 deployment=self.deployment,
                 image=self.image,
@@ -130,7 +151,7 @@ class House:
         )
         durability.launch()
         try:
-            yield Heddle(self, interactive, records, openings, engine)
+            yield Heddle(self, interactive, records, openings, engine, history)
         finally:
             await interactive.aclose()
             await durability.close()
@@ -146,6 +167,12 @@ class Heddle:
     records: Records
     openings: Openings
     engine: Engine
+    history: History
+
+    async def told(self, opening: Opening) -> list[tuple[WorkspaceState, str]]:
+        """What its workspace went through, oldest first."""
+        moves = await self.history.moves(opening.workspace.id)
+        return [(move.after, move.reason) for move in reversed(moves)]
 
     async def opened(self, request: RunRequest = REQUEST) -> Opening:
         """An opening with terminals."""

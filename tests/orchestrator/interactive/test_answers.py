@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.interactive.answers import Brought, Rescued, Unreadable, brought, rescued, work_of
+from orchestrator.interactive.answers import (
+    Brought,
+    Rescued,
+    Saved,
+    Unreadable,
+    brought,
+    rescued,
+    saved,
+    work_of,
+)
 from orchestrator.interactive.opening import Loose, Summary, Work
 
 SAFE = {"answered": True, "uncommitted": [], "more": 0, "loose": [], "reason": ""}
@@ -72,3 +81,13 @@ def test_rescue() -> None:
     for name in ("head", "left", "reason"):
         with pytest.raises(Unreadable):
             rescued(printed({key: value for key, value in entry.items() if key != name}))
+
+
+def test_checkpoint() -> None:
+    entry: dict[str, object] = {"head": SHA, "stale": "", "unchanged": True, "left": ["a"], "reason": ""}
+    assert saved(printed(entry)) == Saved(SHA, "", True, ("a",), "")
+    for name in ("head", "unchanged", "left", "reason"):
+        with pytest.raises(Unreadable):
+            saved(printed({key: value for key, value in entry.items() if key != name}))
+    with pytest.raises(Unreadable):
+        saved(printed({**entry, "stale": "HEAD"}))

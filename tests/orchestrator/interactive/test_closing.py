@@ -9,6 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from docker.api.exec_api import ExecApiMixin
+from docker.errors import APIError
+from requests import Response
 
 from orchestrator.interactive.closing import Closing, Looked
 from orchestrator.interactive.interactive import NotOpen
@@ -107,7 +110,7 @@ async def test_rescue_is_on_the_remote(house: House) -> None:
         summary = house.told.closed_with[0][1]
         assert summary.rescue_ref == f"refs/heddle/rescue/{opening.workspace.id}"
         assert not summary.discarded
-        assert await Remote(heddle.interactive._closing._remote._mirrors).at(REPOSITORY, summary.rescue_ref)
+        assert await heddle.interactive._closing._remote.at(REPOSITORY, summary.rescue_ref)
 
 
 async def test_rescue_that_the_remote_does_not_have_keeps_everything(
@@ -225,6 +228,36 @@ async def test_removed_container_does_not_stop_a_close(house: House, monkeypatch
         assert await heddle.interactive.close(opening.workspace.id, Word.NONE, "Ada") is None
         await heddle.until(opening, OpeningState.CLOSED)
         await asyncio.sleep(0.5)
+        nothing_left(house, opening)
+
+
+@pytest.mark.parametrize("way", [("kill",), ("rm", "--force")], ids=["killed", "removed"])
+async def test_command_that_fails_because_its_container_goes_does_not_stop_a_close(
+    house: House, monkeypatch: pytest.MonkeyPatch, way: tuple[str, ...]
+) -> None:
+    """In the moment between a container's end and the end of its commands, the Engine has an internal error."""
+    original, gone = ExecApiMixin.exec_start, False
+
+    def start(client: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal gone
+        if gone:
+            return original(client, *arguments, **options)
+        gone = True
+        docker(*way, containers(house)[0])
+        refused = Response()
+        refused.status_code = 500
+        raise APIError("500 Server Error", refused, "Container 1a2b is not running: Removal In Progress")
+
+    async with house.heddle() as heddle:
+        opening = await heddle.opened()
+        monkeypatch.setattr(ExecApiMixin, "exec_start", start)
+        moved = await heddle.openings.move(
+            opening.id, OpeningState.CLOSING, of=[OpeningState.OPEN], word=Word.NONE
+        )
+        assert moved
+        await heddle.interactive.take_up(opening.id)
+        await heddle.until(opening, OpeningState.CLOSED)
+        assert gone
         nothing_left(house, opening)
 
 

@@ -19,6 +19,8 @@ from orchestrator.database import Base, Database
 from orchestrator.interactive.interactive import Interactive, NotOpen
 from orchestrator.interactive.opening import Opening, OpeningState, Progress, Terminal, Word, Work
 from orchestrator.interactive.topic import Topic
+from orchestrator.recovery.history import Move
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.workspaces import Run, Workspace
 from web.code.api import WATCH
 from web.code.code import Code
@@ -35,6 +37,7 @@ WORKSPACE = Workspace("0123456789ab", "c1", "acme/tally", "main", "heddle/weave-
 OTHER = replace(WORKSPACE, id="ba9876543210")
 ADA = Person("slack:T1:U1", "Ada <b>Park</b>")
 REFUSED = "You may not. Ask Grace."
+MOVE = Move(5.0, WorkspaceState.STARTING, WorkspaceState.RUNNING, "its terminals answer")
 OPENING = Opening(
     "o1",
     WORKSPACE,
@@ -58,6 +61,7 @@ class Pretended:
         self.newest_opening: Opening | None = OPENING
         self.progress = Topic(Progress(OpeningState.OPEN))
         self.tabs = Topic([Terminal("claude", "Claude Code"), Terminal("shell-1", "Looms")])
+        self.moves = Topic((WorkspaceState.RUNNING, [MOVE]))
         self.raises: Exception | None = None
         self.asked = list[tuple[object, ...]]()
         self.found = Work(True)
@@ -119,6 +123,9 @@ class Pretended:
 
     def watch(self, workspace_id: str) -> AsyncGenerator[Progress, None]:
         return self.progress.watch()
+
+    def watch_moves(self, workspace_id: str) -> AsyncGenerator[tuple[WorkspaceState, list[Move]], None]:
+        return self.moves.watch()
 
     def watch_terminals(self, workspace_id: str) -> AsyncGenerator[list[Terminal], None]:
         return self.tabs.watch()
@@ -275,4 +282,4 @@ async def staged(path: Path) -> AsyncIterator[Stage]:
         connection_.close()
 
 
-__all__ = ["ADA", "OPENING", "OTHER", "REFUSED", "WORKSPACE", "NotOpen", "Stage", "staged", "told"]
+__all__ = ["ADA", "MOVE", "OPENING", "OTHER", "REFUSED", "WORKSPACE", "NotOpen", "Stage", "staged", "told"]

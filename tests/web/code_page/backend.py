@@ -16,8 +16,11 @@ from aiohttp import web
 
 from orchestrator import terminal_socket
 from orchestrator.interactive.opening import Loose, OpeningState, Progress, Status, Step, Terminal, Work
+from orchestrator.recovery.history import Move
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem
 from tests.images.interactive.rooms import Room
+from web.code import answers
 from web.pages import Pages
 from web.server import Route, WebServer
 from web.terminals.splices import Splices
@@ -30,6 +33,9 @@ SILENCE = 10.0  # seconds
 LINK = "https://example.com/thread"
 READY = (Step("container", 100.0, 100.4), Step("clone", 100.4, 101.6), Step("terminal", 101.6, 101.9))
 OPEN = Progress(OpeningState.OPEN, READY, status=Status("claude/one", "1a2b3c4d5e6f", 2, 1))
+OPENED = Move(time.time() - 4000, WorkspaceState.STOPPED, WorkspaceState.STARTING, "Ada Lovelace opens it")
+ANSWERS = Move(time.time() - 3998, WorkspaceState.STARTING, WorkspaceState.RUNNING, "its terminals answer")
+RUNS = (WorkspaceState.RUNNING, [ANSWERS, OPENED])
 LOST = Work(
     True,
     uncommitted=("src/greeting.py", "tests/test_greeting.py"),
@@ -57,6 +63,7 @@ class Backend:
         self.room = room
         self.progress = OPEN
         self.terminals = [Terminal("claude", "Claude Code"), Terminal("shell-1", "Shell 1")]
+        self.place = RUNS
         self.work = Work(True)
         self.run_link: str | None = None  # of the run that has the workspace
         self.person = "Ada Lovelace"
@@ -107,17 +114,27 @@ class Backend:
         await self._splices.close()
         await self._server.close()
 
-    async def tell(self, progress: Progress | None = None, terminals: list[Terminal] | None = None) -> None:
+    async def tell(
+        self,
+        progress: Progress | None = None,
+        terminals: list[Terminal] | None = None,
+        place: tuple[WorkspaceState, list[Move]] | None = None,
+    ) -> None:
         """Change what pages are told, and tell them."""
         async with self._news:
+            self.place = place if place is not None else self.place
             self.progress = progress if progress is not None else self.progress
             self.terminals = terminals if terminals is not None else self.terminals
             self._news.notify_all()
 
-    async def cut(self) -> None:
-        """End every connection, as a network does."""
+    async def cut_terminals(self) -> None:
+        """End the connections of terminals, as a container's end does."""
         self._splices.revoke_workspace(WORKSPACE)
         self._splices = Splices()
+
+    async def cut(self) -> None:
+        """End every connection, as a network does."""
+        await self.cut_terminals()
         for task in list(self._streams):
             task.cancel()
 
@@ -167,18 +184,21 @@ class Backend:
         await response.prepare(request)
 
         async def stream() -> None:
-            said: tuple[object, object] = (None, None)
+            said: tuple[object, object, object] = (None, None, None)
             while True:
-                now = (self.progress, tuple(self.terminals))
+                now = (self.progress, tuple(self.terminals), self.place)
                 if now[0] != said[0]:
                     await self._say(response, "progress", {**dataclasses.asdict(now[0]), "now": time.time()})
                 if now[1] != said[1]:
                     await self._say(
                         response, "terminals", [dataclasses.asdict(terminal) for terminal in now[1]]
                     )
+                if now[2] != said[2]:
+                    readonly = request.path.startswith(WATCH)
+                    await self._say(response, "state", answers.state(*now[2], readonly=readonly))
                 said = now
                 async with self._news:
-                    if (self.progress, tuple(self.terminals)) == said:
+                    if (self.progress, tuple(self.terminals), self.place) == said:
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(SILENCE):
                                 await self._news.wait()

@@ -10,18 +10,33 @@ const TEXTS = {
   fine: ["Disconnected", "Connecting again…"],
   off: ["Disconnected", "The workspace isn’t open."],
 };
+// Instead of "Disconnected", where Heddle says why there is no connection.
+const REASONS = {
+  paused: ["Paused", "Waking the workspace…"],
+  stopped: ["Stopped", "Waking the workspace…"],
+  recovering: ["Recovering", "Heddle brings it back; your files are kept."],
+  failed: ["Can’t be recovered", "Heddle goes on trying; your files are kept. Try it now, or close the workspace: what can be saved is pushed first if you want that."],
+};
 
 export class Banner {
+  #again;
+  #close;
+  #closable;
   #element;
   #line;
   #recovery;
   #timer = 0;
 
-  constructor(element, { line, recovery, screen }) {
+  /** close: asks whether to close the workspace; null where nobody may. */
+  constructor(element, { line, recovery, screen, close }) {
     this.#element = element;
     this.#line = line;
     this.#recovery = recovery;
-    element.querySelector("button").onclick = () => {
+    this.#close = element.querySelector(".close-instead");
+    this.#again = element.querySelector(".primary");
+    this.#close.onclick = close;
+    this.#closable = Boolean(close);
+    this.#again.onclick = () => {
       recovery.hurry();
       screen.focus(); // the button goes away
     };
@@ -58,13 +73,18 @@ export class Banner {
     this.#element.dataset.calm = calm ? "" : "no";
     this.#say(calm ? "first" : phase);
     if (phase === "waiting") this.#timer = setInterval(() => this.#say(phase), 200);
-    this.#element.querySelector("button").hidden = phase !== "waiting";
+    const failed = this.#recovery.place.state === "failed";
+    this.#again.hidden = phase !== "waiting";
+    this.#again.textContent = failed ? "Try again now" : "Reconnect now";
+    this.#close.hidden = !failed || !this.#closable || calm;
   };
 
   #say(phase) {
-    const [what, next] = TEXTS[phase];
+    const { state, reason } = this.#recovery.place;
+    const known = phase === "off" ? undefined : REASONS[state];
+    const [what, next] = known ? [reason ? `${known[0]}: ${reason}` : known[0], phase === "waiting" ? `${known[1]} ${TEXTS.waiting[1]}` : known[1]] : TEXTS[phase];
     const left = phase === "waiting" ? ` ${duration(Math.ceil((this.#recovery.at - performance.now()) / 1000)).replace(".0", "")}.` : "";
-    const trouble = this.#recovery.trouble;
+    const trouble = known && reason && this.#recovery.trouble.startsWith(reason) ? "" : this.#recovery.trouble;
     this.#element.querySelector("strong").textContent = what;
     this.#element.querySelector(".next").textContent = `${trouble ? `${trouble} ` : ""}${next}${left}`;
   }

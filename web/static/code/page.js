@@ -8,6 +8,7 @@ import { Editing } from "./editing.js";
 import { byId } from "./elements.js";
 import { History } from "./history.js";
 import { keyboard } from "./keyboard.js";
+import { Moves } from "./moves.js";
 import { News } from "./news.js";
 import { Notices } from "./notices.js";
 import { Pulse } from "./pulse.js";
@@ -33,6 +34,7 @@ const news = new News(api.path("events"));
 const recovery = new Recovery({ api, lines: () => tabs.lines, wakes: !readonly });
 const pulse = new Pulse({ ask: (seconds) => api.answers(seconds), dead: cut });
 const status = new Status({ readonly });
+const moves = new Moves({ readonly });
 const curtain = new Curtain({ given, api, opened });
 const keys = keyboard(shortcuts());
 const tabs = new Tabs({ make: makeTab, settings, workspace: given.workspace.id });
@@ -48,7 +50,7 @@ let history = null;
 
 function makeTab(terminal) {
   const filter = (text) => touch?.filter(text) ?? text;
-  const tab = new Tab(terminal, { api, settings, recovery, pulse, readonly, keys, filter });
+  const tab = new Tab(terminal, { api, settings, recovery, pulse, readonly, keys, filter, close: readonly ? null : () => close.open() });
   editing?.attach(tab);
   tab.line.addEventListener("change", showConnection);
   if (!readonly) {
@@ -165,6 +167,13 @@ news.addEventListener("progress", ({ detail }) => {
   progress = detail;
   refusal = null;
   show();
+});
+news.addEventListener("state", ({ detail }) => {
+  const before = moves.state;
+  moves.take(detail);
+  recovery.told({ state: moves.state, reason: moves.reason });
+  // Its connections live and say nothing: somebody is here, so it must not sleep.
+  if (moves.state === "paused" && before !== "paused" && shown === "open" && !readonly) pulse.check();
 });
 news.addEventListener("terminals", ({ detail }) => tabs.set(detail));
 news.addEventListener("silent", cut);

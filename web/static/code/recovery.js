@@ -25,6 +25,7 @@ export class Recovery extends EventTarget {
   phase = "off";
   at = 0;
   trouble = ""; // what a wake failed with
+  place = { state: "", reason: "" }; // where Heddle says that the workspace is
 
   constructor({ api, lines, wakes }) {
     super();
@@ -48,6 +49,14 @@ export class Recovery extends EventTarget {
     this.#wanted = false;
     this.hurry();
     this.#enter("off");
+  }
+
+  /** Heddle says where the workspace is: one that runs again is connected with at once. */
+  told(place) {
+    const back = place.state === "running" && this.place.state !== "running";
+    this.place = place;
+    if (back) this.hurry();
+    this.dispatchEvent(new Event("change"));
   }
 
   /** A line has no connection, at the beginning or after losing it. */

@@ -18,7 +18,7 @@ export class Tab extends EventTarget {
   #settings;
   #readonly;
 
-  constructor({ name, title }, { api, settings, recovery, pulse, readonly, keys, filter }) {
+  constructor({ name, title }, { api, settings, recovery, pulse, readonly, keys, filter, close }) {
     super();
     this.name = name;
     this.#recovery = recovery;
@@ -42,7 +42,7 @@ export class Tab extends EventTarget {
     this.line = new Line({ api, name, screen: this.screen, pulse });
     this.line.addEventListener("change", () => this.#obey());
     this.line.addEventListener("lost", () => recovery.lost());
-    this.banner = new Banner(this.panel.querySelector(".banner"), { line: this.line, recovery, screen: this.screen });
+    this.banner = new Banner(this.panel.querySelector(".banner"), { line: this.line, recovery, screen: this.screen, close });
 
     const terminal = this.screen.terminal;
     terminal.parser.registerOscHandler(MARK, (text) => {
