@@ -80,11 +80,16 @@ class SeenVolume:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is there. folders: the names in the folder of sockets, each a workspace's id."""
+    """What is there. folders: the names in the folder of sockets, each a workspace's id.
+
+    unknown: the ids of openings and runs on the containers' labels that the database has no row for at all, not even
+    an ended one: after a return to a backup, what began since.
+    """
 
     containers: tuple[SeenContainer, ...] = ()
     volumes: tuple[SeenVolume, ...] = ()
     folders: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

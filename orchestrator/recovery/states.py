@@ -64,6 +64,7 @@ WAYS: Mapping[WorkspaceState, Mapping[WorkspaceState, str]] = MappingProxyType(
             _S.RUNNING: "it is kept: the remote lacks some of its work",
             _S.RECOVERING: "it is kept, and its container died",
             _S.FAILED: "it is kept, and can't be started",
+            _S.STOPPED: "it is kept, and nobody wants it any more",
         },
         _S.CLOSED: {
             _S.STARTING: "its conversation goes on",
