@@ -1,0 +1,1 @@
+"""What may go, what stays, and the disk that it all needs."""
