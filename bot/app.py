@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 import aiohttp
 import structlog
@@ -17,10 +16,13 @@ from bot.accounts import Accounts
 from bot.admission import ConversationAdmission
 from bot.answers import Answers
 from bot.conversations import Conversations
-from bot.github.access import GIT, Access, Account, AppAccess
+from bot.endings import Endings
+from bot.figures import metrics
+from bot.github.access import Account, AppAccess
 from bot.github.client import GitHubClient
 from bot.github.deliveries import Terms
 from bot.github.edge import WEBHOOK_PATH, GitHubEdge
+from bot.github.endings import EndedSubjects
 from bot.github.forge import GitHubForge
 from bot.github.host import GitHubHost
 from bot.github.redelivery import Redelivery
@@ -29,11 +31,14 @@ from bot.github.sign_in import access_for
 from bot.github.sign_in import sign_in as sign_in_to_github
 from bot.github.threads import Threads
 from bot.handling import Handling
+from bot.machines import interactive_options, run_options
 from bot.messages import Messages
 from bot.openings import OpeningReports
 from bot.platform import Platform
 from bot.post_records import PostRecords
+from bot.recovering import RecoveryReports
 from bot.reports import Reports
+from bot.restored import settle
 from bot.rights import Introduction
 from bot.schema import migrate
 from bot.settings import Settings, SettingsError
@@ -46,55 +51,34 @@ from bot.slack.private import PrivateNotes
 from bot.slack.sign_in import Bot, client_for, connect
 from bot.slack.sign_in import sign_in as sign_in_to_slack
 from bot.starting import Starting
+from bot.upkeep import SWEEP_SECONDS, Upkeep, every
+from bot.upstream import Upstream
 from bot.workspaces import Workspaces
-from orchestrator.containers import Engine, Limits
+from orchestrator.cleaning.lock import HANDOVER_SECONDS, DataLock, DataTaken
+from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.database import Database
-from orchestrator.durability import Durability, Underway
-from orchestrator.gateway.credentials import CredentialKind, ModelCredential
+from orchestrator.durability import Durability, Underway, forget, leave_within
 from orchestrator.gateway.server import Gateway
-from orchestrator.interactive.interactive import Interactive, InteractiveOptions
+from orchestrator.interactive.interactive import Interactive
 from orchestrator.interactive.openings import Openings
 from orchestrator.lanes import Lanes
 from orchestrator.mirrors import Mirrors
+from orchestrator.persistence import persist
 from orchestrator.publishing import BranchPublisher
 from orchestrator.records import Records
 from orchestrator.redaction import Redactor
-from orchestrator.runs import RunOptions, Runs
+from orchestrator.runs import Runs
 from web.account_link import START, AccountLink
 from web.code.code import PREFIX as CODE
 from web.pages import Pages
 from web.server import Handler, Route, WebServer
 from web.terminals.splices import Splices
 
-SWEEP_SECONDS = 60
+LEAVE_SECONDS = 9.0  # after SIGTERM; what is not closed by then is taken up like after a SIGKILL
+ENDED_SECONDS = 3600  # between two looks for ends of conversations whose delivery was missed
 UNKNOWN_NAME = "heddle"
 
 log = structlog.get_logger(__name__)
-
-
-class Upstream:
-    """Where the gateway's requests go, and with which credentials."""
-
-    def __init__(self, settings: Settings, access: Access) -> None:
-        self.git_server = settings.github_server_url.rstrip("/")
-        self.model_url = settings.anthropic_base_url.rstrip("/")
-        self._access = access
-        if settings.anthropic_api_key is not None:
-            self._model = ModelCredential(
-                CredentialKind.API_KEY, settings.anthropic_api_key.get_secret_value()
-            )
-        elif settings.claude_code_oauth_token is not None:
-            self._model = ModelCredential(
-                CredentialKind.OAUTH_TOKEN, settings.claude_code_oauth_token.get_secret_value()
-            )
-        else:
-            raise SettingsError("there is no credential for the model")
-
-    async def git_token(self, repository: str) -> str | None:
-        return await self._access.token(repository, GIT)
-
-    def model_headers(self, incoming: Mapping[str, str]) -> Mapping[str, str]:
-        return self._model.headers(incoming)
 
 
 async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], None]) -> None:
@@ -104,6 +88,11 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
     """
     settings.require_serving()
     async with AsyncExitStack() as stack:
+        try:
+            lock = DataLock(settings.heddle_data_dir.absolute())
+            await stack.enter_async_context(lock.taken(patience=HANDOVER_SECONDS))
+        except DataTaken as error:
+            raise SettingsError(str(error)) from error
         database = Database(settings.database)
         stack.push_async_callback(database.close)
         await migrate(database)
@@ -140,7 +129,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         def workspace_url(workspace_id: str) -> str:
             return pages.address(f"{CODE}/{workspace_id}")
 
-        conversations = Conversations(database)
+        conversations, endings = Conversations(database), Endings(database)
         records = Records(database)
         accounts = Accounts(database)
         apps = frozenset(settings.heddle_github_apps)
@@ -160,6 +149,10 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             # Where nobody can sign in, only a private link in the thread leads to the page.
             return workspace_url((await records.run(run_id)).workspace.id) if settings.sign_ins else ""
 
+        async def address_of(conversation_id: str) -> str:
+            found = await conversations.linked(conversation_id)
+            return found[0].address if found else ""
+
         reports = Reports(
             conversations=conversations,
             platforms=platforms,
@@ -171,7 +164,17 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         underway = Underway()
         durability = Durability(settings.database, underway)
         openings = Openings(database, settings.heddle_max_open)
-        options = _run_options(settings)
+        options = run_options(settings)
+        upkeep = Upkeep(
+            settings,
+            database=database,
+            engine=engine,
+            mirrors=mirrors,
+            forge=forge,
+            openings=openings,
+            lanes=lanes,
+            forget=forget,
+        )
         runs = Runs(
             records=records,
             engine=engine,
@@ -184,6 +187,9 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             underway=underway,
             openings=openings,
             lanes=lanes,
+            history=upkeep.history,
+            disk=upkeep.disk.check,
+            address_of=address_of,
         )
         introduction: Introduction | None = None
         slack = client_for(settings, session) if settings.slack else None
@@ -207,10 +213,21 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             gateway=gateway,
             forge=forge,
             lanes=lanes,
-            watcher=OpeningReports(conversations=conversations, answers=answers, workspace_url=workspace_url),
+            history=upkeep.history,
+            watcher=OpeningReports(
+                conversations=conversations,
+                answers=answers,
+                workspace_url=workspace_url,
+                rescue_days=settings.heddle_keep_rescues_days,
+            ),
+            watching=splices.connected,
             revoke=splices.revoke_workspace,
             redact=redactor,
-            options=_interactive_options(settings, options),
+            before_rest=upkeep.checkpoints.before_rest,
+            forget=upkeep.checkpoints.forget,
+            disk=upkeep.disk.check,
+            address_of=address_of,
+            options=interactive_options(settings, options),
             underway=underway,
         )
         starting = Starting(
@@ -227,6 +244,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             openings=openings.live,
             conversations=conversations,
             records=records,
+            history=upkeep.history,
             runs=runs,
             starting=starting,
             answers=answers,
@@ -274,6 +292,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         )
         stack.push_async_callback(site.code.close)
         routes: list[Route] = [*pages.routes(), *site.routes]
+        routes += metrics(settings, database, upkeep, lambda: splices.count).routes()
         if settings.account_links:
             assert settings.github_client_id is not None
             assert settings.github_client_secret is not None
@@ -289,7 +308,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             routes += link.routes()
         if account is not None:
             routes.append(
-                Route("POST", WEBHOOK_PATH, _github_edge(settings, account, messages, conversations))
+                Route("POST", WEBHOOK_PATH, _github_edge(settings, account, messages, conversations, endings))
             )
         edge: SlackEdge | None = None
         if slack is not None:
@@ -297,6 +316,7 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             edge = SlackEdge(
                 slack,
                 messages.receive,
+                endings.note,
                 bot_user_id=bot.user,
                 signing_secret=secret.get_secret_value() if secret and not settings.slack_app_token else None,
             )
@@ -304,17 +324,39 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
             if settings.slack_app_token is None:
                 routes.append(Route("POST", EVENTS_PATH, edge.http))
 
+        async def settled() -> None:
+            await settle(database, upkeep.history, openings, upkeep.held)
+
         stack.push_async_callback(durability.close)
         stack.push_async_callback(interactive.aclose)
+        stack.push_async_callback(upkeep.aclose)
+        await persist("a return to a backup", settled, on=(EngineUnavailable,))
         durability.launch()
+        await upkeep.start(
+            gateway=gateway,
+            interactive=interactive,
+            runs=runs,
+            ended=endings,
+            watcher=RecoveryReports(
+                database=database,
+                conversations=conversations,
+                answers=answers,
+                workspace_url=workspace_url,
+                sign_in=bool(settings.sign_ins),
+                rescue_days=settings.heddle_keep_rescues_days,
+            ),
+        )
         await interactive.recover()
         await messages.recover()
         scheduler = AsyncIOScheduler()
-        _every(scheduler, SWEEP_SECONDS, messages.recover)
-        _every(scheduler, SWEEP_SECONDS, host.settle)
-        _every(scheduler, SWEEP_SECONDS, site.code.review)
+        upkeep.schedule(scheduler)
+        every(scheduler, SWEEP_SECONDS, messages.recover)
+        every(scheduler, SWEEP_SECONDS, host.settle)
+        every(scheduler, SWEEP_SECONDS, site.code.review)
+        if account is not None:
+            every(scheduler, ENDED_SECONDS, EndedSubjects(client, endings).look)
         if account is not None and isinstance(access, AppAccess):
-            _every(scheduler, SWEEP_SECONDS, Redelivery(access, conversations.delivered, time.time).recover)
+            every(scheduler, SWEEP_SECONDS, Redelivery(access, conversations.delivered, time.time).recover)
         address = await server.start(routes)
         scheduler.start()  # after the server: what is asked for again comes at once
         stack.callback(scheduler.shutdown, wait=False)
@@ -323,10 +365,11 @@ async def serve(settings: Settings, redactor: Redactor, ready: Callable[[str], N
         ready(settings.public_url or address)
         await _until_signalled()
         log.info("stopping; runs go on and are taken up at the next start")
+        leave_within(LEAVE_SECONDS)
 
 
 def _github_edge(
-    settings: Settings, account: Account, messages: Messages, conversations: Conversations
+    settings: Settings, account: Account, messages: Messages, conversations: Conversations, endings: Endings
 ) -> Handler:
     assert settings.github_webhook_secret is not None  # somebody has signed in because of it
     terms = Terms(
@@ -339,49 +382,7 @@ def _github_edge(
         autofix=settings.heddle_autofix,
     )
     secret = settings.github_webhook_secret.get_secret_value()
-    return GitHubEdge(messages.receive, conversations.record, secret=secret, terms=terms).http
-
-
-def _every(scheduler: AsyncIOScheduler, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
-    """Do a job now and at every interval, one at a time."""
-    scheduler.add_job(
-        job,
-        "interval",
-        seconds=seconds,
-        next_run_time=datetime.now(UTC),
-        misfire_grace_time=None,
-        coalesce=True,
-        max_instances=1,
-    )
-
-
-def _run_options(settings: Settings) -> RunOptions:
-    environment = {}
-    if settings.heddle_model_retries is not None:
-        environment["CLAUDE_CODE_MAX_RETRIES"] = str(settings.heddle_model_retries)
-    data = settings.heddle_data_dir.absolute()
-    return RunOptions(
-        deployment=settings.heddle_deployment,
-        image=settings.heddle_image,
-        at_once=settings.heddle_max_runs,
-        limits=Limits(settings.heddle_memory, settings.heddle_cpus, settings.heddle_pids),
-        seconds=settings.heddle_run_minutes * 60,
-        environment=environment,
-        logs=data / "logs",
-        attachments=data / "attachments",
-    )
-
-
-def _interactive_options(settings: Settings, runs: RunOptions) -> InteractiveOptions:
-    return InteractiveOptions(
-        deployment=runs.deployment,
-        image=runs.image,
-        limits=runs.limits,
-        environment=runs.environment,
-        attachments=runs.attachments,
-        sockets=settings.sockets_dir,
-        max_open=settings.heddle_max_open,
-    )
+    return GitHubEdge(messages.receive, conversations.record, endings.note, secret=secret, terms=terms).http
 
 
 async def _until_signalled() -> None:

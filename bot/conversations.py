@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.endings import WANTED, Endings
 from bot.tables import ChannelRow, ConversationRow, DeliveryRow, MessageRow
 from orchestrator.database import Database
 
@@ -35,6 +36,7 @@ class MessageState(StrEnum):
     WAITING = "waiting"  # for the person to name a repository
     HELD_BACK = "held back"  # until the person has linked an account
     HANDLED = "handled"
+    DOUBTFUL = "doubtful"  # handled or not: the database was returned to a backup from before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Conversations:
             if conversation is None:
                 conversation = _new(incoming.platform, incoming.address, incoming.repository)
                 session.add(conversation)
+            elif incoming.kind.value in WANTED:
+                conversation.ended_at, conversation.merged = None, False  # it goes on
             row = MessageRow(
                 id=str(uuid.uuid4()),  # Claude Code takes only UUIDs as ids of messages
                 source=incoming.source,
@@ -175,10 +179,16 @@ class Conversations:
                 await session.flush()
             return _conversation(row)
 
+    async def ended(self) -> Mapping[str, float]:
+        """See `Endings.ended`."""
+        return await Endings(self._database).ended()
+
     async def linked(self, conversation_id: str) -> list[Conversation]:
-        """The conversation and those that are linked with it, itself first."""
+        """The conversation and those that are linked with it, itself first; none when there is no such conversation."""
         async with self._database.read() as session:
-            own = await session.get_one(ConversationRow, conversation_id)
+            own = await session.get(ConversationRow, conversation_id)
+            if own is None:
+                return []
             rows = await session.scalars(
                 sa.select(ConversationRow)
                 .where(ConversationRow.group_id == own.group_id, ConversationRow.id != own.id)
@@ -215,9 +225,10 @@ class Conversations:
             return True
 
     async def unhandled(self) -> list[Message]:
-        """Messages that were stored and not yet handled, oldest first."""
+        """Messages that were stored and not yet handled, or of which nobody knows that, oldest first."""
+        states = [MessageState.RECEIVED.value, MessageState.DOUBTFUL.value]
         async with self._database.read() as session:
-            return await _messages(session, MessageRow.state == MessageState.RECEIVED.value)
+            return await _messages(session, MessageRow.state.in_(states))
 
     async def waiting(self, conversation_id: str) -> list[Message]:
         """Messages of a conversation that wait for a repository, oldest first."""

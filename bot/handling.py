@@ -175,7 +175,7 @@ class Handling:
 
     async def _start(self, message: Message, task: Task, repository: str) -> MessageState:
         try:
-            await self._starting.start(message, task, repository)
+            await self._workspaces.giving_way(lambda: self._starting.start(message, task, repository))
         except Held as held:
             return await self._workspaces.held(message, held)
         return MessageState.HANDLED

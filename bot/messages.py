@@ -10,7 +10,8 @@ import structlog
 from aiohttp import ClientError
 from slack_sdk.errors import SlackClientError
 
-from bot.conversations import Conversation, Conversations, Incoming, Message, MessageState
+from bot import wording
+from bot.conversations import Conversation, Conversations, Incoming, Message, MessageKind, MessageState
 from bot.handling import Handling
 from bot.platform import Platform
 from orchestrator.forge import ForgeUnavailable
@@ -108,7 +109,10 @@ class Messages:
             # Whoever is linked to whom may have changed since the message was stored.
             message = await self._conversations.message(message.id)
             try:
-                state = await self._handling.handle(message)
+                if message.state is MessageState.DOUBTFUL and await self._was_handled(message):
+                    state = MessageState.HANDLED
+                else:
+                    state = await self._handling.handle(message)
             except TRANSIENT:
                 raise
             except Exception as error:
@@ -116,6 +120,15 @@ class Messages:
                 await self._handling.apologise(message, error)
                 state = MessageState.HANDLED
             await self._conversations.mark(message.id, state)
+
+    async def _was_handled(self, message: Message) -> bool:
+        """Whether somebody has heard of Heddle since a message that the database, older than that, doesn't know about."""
+        platform = self._platform(message.conversation)
+        if not await platform.replied(message):
+            return False
+        if message.kind in (MessageKind.TEXT, MessageKind.SUBJECT):
+            await platform.say(message.conversation, f"restored:{message.id}", wording.DOUBTFUL)
+        return True
 
     def _platform(self, conversation: Conversation) -> Platform:
         return self._platforms[conversation.platform]

@@ -21,34 +21,46 @@ _TICKS = re.compile(r"`+")
 
 
 class OpeningReports:
-    """The orchestrator's OpeningWatcher: tells the conversation and those linked with it, each thing once."""
+    """The orchestrator's OpeningWatcher: tells the conversation and those linked with it, each thing once.
+
+    rescue_days: how long rescue refs are kept.
+    """
 
     def __init__(
-        self, *, conversations: Conversations, answers: Answers, workspace_url: Callable[[str], str]
+        self,
+        *,
+        conversations: Conversations,
+        answers: Answers,
+        workspace_url: Callable[[str], str],
+        rescue_days: int,
     ) -> None:
         self._conversations = conversations
         self._answers = answers
         self._workspace_url = workspace_url
+        self._rescue_days = rescue_days
 
     async def closed(self, opening: Opening, summary: Summary) -> None:
-        text = closing.brought(opening, summary)
+        text = closing.brought(opening, summary, days=self._rescue_days)
         await self._tell(opening, f"closed:{opening.id}", lambda conversation: text)
 
     async def failed(self, opening: Opening) -> None:
         problem = opening.problem
 
         def text(conversation: Conversation) -> str:
-            again = wording.TRY_AGAIN.format(
+            again = (wording.LOOKED_AGAIN if opening.quiet else wording.TRY_AGAIN).format(
                 call=self._call(conversation), url=self._workspace_url(opening.workspace.id)
             )
-            said = wording.NOT_STARTED.format(
+            said = (wording.NOT_LOOKED if opening.quiet else wording.NOT_STARTED).format(
                 repository=opening.workspace.repository,
                 what=" ".join(problem.what.split()) if problem is not None else wording.NO_REASON,
                 todo=f"{problem.todo} {again}".strip() if problem is not None else again,
             )
             return f"{said}\n\n{_fenced(problem.output)}".strip() if problem is not None else said
 
-        await self._tell(opening, f"failed:{opening.id}", text)
+        key = f"failed:{_identity(opening)}"
+        if opening.quiet:
+            key += f":{_finding(problem.what if problem is not None else '')}"
+        await self._tell(opening, key, text)
 
     async def kept(self, opening: Opening, work: Work) -> None:
         def text(conversation: Conversation) -> str:
@@ -56,8 +68,8 @@ class OpeningReports:
             return closing.lost(opening, work, call=self._call(conversation), url=url, kept=True)
 
         # Each finding once: the same one has been told, another one is news.
-        finding = hashlib.sha256(repr(work).encode("utf-8", "backslashreplace")).hexdigest()[:12]
-        await self._tell(opening, f"kept:{opening.id}:{finding}", text, close_buttons(opening))
+        key = f"kept:{_identity(opening)}:{_finding(repr(work))}"
+        await self._tell(opening, key, text, [] if opening.quiet else close_buttons(opening))
 
     async def _tell(
         self,
@@ -71,6 +83,15 @@ class OpeningReports:
 
     def _call(self, conversation: Conversation) -> str:
         return self._answers.platform(conversation).call
+
+
+def _identity(opening: Opening) -> str:
+    """What its posts are about: Heddle's own looks into a workspace are repeated, and each is an opening of its own."""
+    return f"{opening.workspace.id}:clean-up" if opening.quiet else opening.id
+
+
+def _finding(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
 def _fenced(output: str) -> str:

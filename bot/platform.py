@@ -74,6 +74,10 @@ class Platform(Protocol):
         """Let the author know that what the message asked for is done, or that it can't be."""
         ...
 
+    async def replied(self, message: Message) -> bool:
+        """Whether Heddle has posted anything there since the message, or nothing can be posted there any more."""
+        ...
+
     async def say(
         self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
     ) -> None:

@@ -6,6 +6,7 @@ import time
 
 import sqlalchemy as sa
 
+from bot.restored import may_have_more
 from bot.tables import PostRow
 from orchestrator.database import Database
 
@@ -19,16 +20,18 @@ class PostRecords:
     async def claim(self, key: str, conversation_id: str) -> tuple[str | None, bool]:
         """The platform's reference to what was posted, and whether this is the first time that anybody asks.
 
-        No reference and not the first time: an attempt whose outcome nobody wrote down.
+        No reference and not the first time: an attempt whose outcome nobody wrote down. So it is, too, where the
+        database was returned to a backup: it may have been posted since.
         """
         async with self._database.write() as session:
             row = await session.get(PostRow, (key, conversation_id))
             if row is not None:
                 return row.reference, False
+            fresh = not await may_have_more(session, conversation_id)
             session.add(
                 PostRow(key=key, conversation_id=conversation_id, reference=None, created_at=time.time())
             )
-            return None, True
+            return None, fresh
 
     async def forget(self, key: str, conversation_id: str) -> None:
         """What was posted under the key is gone: whoever asks next has to look, or to post anew."""

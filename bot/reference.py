@@ -1,8 +1,9 @@
-"""The reference page of the settings, made from the settings themselves: `scripts/docs` writes it."""
+"""The reference pages that are made from the code: the settings and the states. `scripts/docs` writes them."""
 
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from annotated_types import Ge, Gt, Le
@@ -10,8 +11,11 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from bot.settings import Settings
+from orchestrator.recovery import diagram
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
+_FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+PAGE = _FOLDER / "settings.md"
+STATES_PAGE = _FOLDER / "states.md"
 BEGIN, END = "<!-- begin: scripts/docs writes what follows -->", "<!-- end -->"
 HEAD = "| Variable | What it is for | Where to get it | Values | Default |\n| --- | --- | --- | --- | --- |"
 
@@ -24,18 +28,22 @@ def table() -> str:
     return "\n".join([HEAD, *rows])
 
 
-def updated(page: str) -> str:
-    """`page` with the table of today between its two marks. Raises ValueError when they are missing."""
+def updated(page: str, made: Callable[[], str] = table) -> str:
+    """`page` with what is made today between its two marks. Raises ValueError when they are missing."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{PAGE.name} lacks {BEGIN!r} or {END!r}")
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+        raise ValueError(f"a page lacks {BEGIN!r} or {END!r}")
+    return f"{before}{BEGIN}\n\n{made()}\n\n{END}{after}"
+
+
+PAGES: Mapping[Path, Callable[[], str]] = {PAGE: table, STATES_PAGE: diagram.page}
 
 
 def main() -> None:
-    """Bring the page up to date."""
-    PAGE.write_text(updated(PAGE.read_text()))
+    """Bring the pages up to date."""
+    for path, made in PAGES.items():
+        path.write_text(updated(path.read_text(), made))
 
 
 def _row(name: str, field: FieldInfo) -> str:

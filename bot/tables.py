@@ -18,7 +18,7 @@ class DeliveryRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)  # the platform's own id of the delivery
     platform: Mapped[str]
     payload: Mapped[dict[str, Any]]
-    received_at: Mapped[float]
+    received_at: Mapped[float] = mapped_column(index=True)
 
 
 class ConversationRow(Base):

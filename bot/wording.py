@@ -103,10 +103,35 @@ NOT_THAT_ONE = (
     "That workspace has been closed or opened anew since. Say `{call}close` for the one that is open now."
 )
 NOT_STARTED = "**The workspace of `{repository}` could not start:** {what}\n\n{todo}"
+NOT_LOOKED = "**The workspace of `{repository}` could not be opened to be cleaned up, so it is kept:** {what}\n\n{todo}"
+LOOKED_AGAIN = "I try again by myself. To go in, say `{call}workspace`, or open {url}"
+NOT_RECOVERED = (
+    "**The workspace of `{repository}` (branch `{branch}`) does not come up again:** {reason}\n\n"
+    "{attempts} have failed. I go on trying, with longer pauses: the next time {when}. Its volume is kept, with "
+    "everything in it. You can look for yourself at {url}, say `{call}close rescue` to push what is not on GitHub to a "
+    "ref of its own and close it, `{call}close discard` to give that up, or `{call}continue headless: <task>` to let "
+    "me go on there alone."
+)
+RIGHT_AWAY = "right away"
+IN_A_WHILE = "in {time}"
+RESTORED = "**The workspace of `{repository}` (branch `{branch}`) had lost its volume and is made anew:** {what} It is at {url}"
+RESTORED_ALL = (
+    "with the branch as it is on GitHub, and with the work that was saved {ago} ago, committed or not. What came after "
+    "that is lost."
+)
+RESTORED_BRANCH = (
+    "with the branch as it is on GitHub. Nothing else of it had been saved: what was not pushed is lost."
+)
 NO_REASON = "it is not known why"
 TRY_AGAIN = "Try again with `{call}workspace`, or at {url}"
-OPEN_NOW = "- Open: [workspace]({url}) · `{repository}` · branch `{branch}` · {opener}, {ago} ago"
+OPEN_NOW = "- Open: [workspace]({url}) · `{repository}` · branch `{branch}` · {opener}, {ago} ago{state}"
+NOT_OPEN_NOW = "- Workspace: `{repository}` · branch `{branch}`{state}"
+IN_STATE = " · {state} since {ago}: {reason}"
 NOTHING_TO_STOP = "Nothing is running here."
+DOUBTFUL = (
+    "I was returned to a backup from just after the last message that I know here, and can't tell for sure whether I "
+    "have done what it asks for. If not, say it again."
+)
 UNEXPECTED = (
     "Something went wrong inside Heddle ({error}), so I did nothing with that message. Try again; if it happens "
     "twice, an admin finds the details in Heddle's log under message {id}."

@@ -20,11 +20,13 @@ from orchestrator.containers import EngineUnavailable
 from orchestrator.interactive.interactive import Held, Interactive, NotOpen, StartFailed, TooMany
 from orchestrator.interactive.opening import Opening, OpeningState, Word, Work
 from orchestrator.records import Records, RunRequest
+from orchestrator.recovery.history import History
 from orchestrator.runs import Runs
 from orchestrator.workspaces import Run, Workspace
 
 NAMELESS = "workspace"  # what a branch is named after that begins without a task
 TASK_LENGTH = 80
+REASON_LENGTH = 160
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,7 @@ class Workspaces:
         openings: Callable[[], Awaitable[list[Opening]]],
         conversations: Conversations,
         records: Records,
+        history: History,
         runs: Runs,
         starting: Starting,
         answers: Answers,
@@ -63,6 +66,7 @@ class Workspaces:
         self._openings = openings
         self._conversations = conversations
         self._records = records
+        self._history = history
         self._runs = runs
         self._starting = starting
         self._answers = answers
@@ -194,7 +198,7 @@ class Workspaces:
             if openings:
                 await self._hand_over(message, task, openings[-1].workspace)
             else:
-                await self._starting.start(message, task, repository)
+                await self.giving_way(lambda: self._starting.start(message, task, repository))
         except Held as held:
             return await self.held(message, held)
         except EngineUnavailable:
@@ -212,6 +216,16 @@ class Workspaces:
                 raise
             await self._interactive.hand_over(held.opening.workspace.id)
             await self._runs.begin(request)
+
+    async def giving_way(self, start: Callable[[], Awaitable[None]]) -> None:
+        """Start something; where Heddle itself has the workspace, to clean it up, it leaves first. Raises Held."""
+        try:
+            await start()
+        except Held as held:
+            if held.opening is None or not held.opening.quiet:
+                raise
+            await self._interactive.hand_over(held.opening.workspace.id)
+            await start()
 
     async def held(self, message: Message, held: Held) -> MessageState:
         """Tell who has the workspace that a message needs, and how to get it."""
@@ -306,20 +320,38 @@ class Workspaces:
     async def live(self, conversation: Conversation) -> list[Opening]:
         """The openings of a conversation and those that are linked with it which hold their workspaces."""
         linked = await self._linked(conversation)
-        return [opening for opening in await self._openings() if _is_of(opening, linked)]
+        openings = await self._openings()
+        # What Heddle has open for itself is nobody's to know.
+        return [opening for opening in openings if _is_of(opening, linked) and not opening.quiet]
 
     async def lines(self, conversation: Conversation) -> list[str]:
-        """One line of markdown for each workspace that is open."""
-        return [
+        """One line of markdown for each workspace that is open, or for the newest one that is not, with its state."""
+        openings = await self.live(conversation)
+        lines = [
             wording.OPEN_NOW.format(
                 url=self._workspace_url(opening.workspace.id),
                 repository=opening.workspace.repository,
                 branch=opening.workspace.branch,
                 opener=wording.person(opening.opener),
                 ago=_ago(opening.created_at),
+                state=await self._state(opening.workspace),
             )
-            for opening in await self.live(conversation)
+            for opening in openings
         ]
+        newest = None if openings else await self._records.workspace_of(await self._linked(conversation))
+        if newest is not None and (state := await self._state(newest)):
+            place = {"repository": newest.repository, "branch": newest.branch}
+            lines.append(wording.NOT_OPEN_NOW.format(state=state, **place))
+        return lines
+
+    async def _state(self, workspace: Workspace) -> str:
+        """Where it is and why, empty when nothing has been noted of it."""
+        moves = await self._history.moves(workspace.id, limit=1)
+        reason = first_line(printable(moves[0].reason), REASON_LENGTH).replace("`", "'") if moves else ""
+        return "".join(
+            wording.IN_STATE.format(state=move.after.value, ago=_ago(move.at), reason=reason)
+            for move in moves
+        )
 
     async def _linked(self, conversation: Conversation) -> list[str]:
         return [other.id for other in await self._conversations.linked(conversation.id)]

@@ -15,8 +15,14 @@ def address(subject: SubjectName) -> str:
 
 def subject_of(conversation: Conversation) -> SubjectName:
     """What a conversation is about. Raises ValueError when it isn't one of GitHub's."""
-    platform, _, rest = conversation.address.partition(":")
+    name = name_in(conversation.address)
+    return SubjectName(conversation.repository or name.repository, name.number)
+
+
+def name_in(address: str) -> SubjectName:
+    """What an address names, the repository in lower case. Raises ValueError when it isn't one of GitHub's."""
+    platform, _, rest = address.partition(":")
     repository, hash_, number = rest.rpartition("#")
     if platform != PLATFORM or not hash_:
-        raise ValueError(f"not an issue or a pull request: {conversation.address}")
-    return SubjectName(conversation.repository or repository, int(number))
+        raise ValueError(f"not an issue or a pull request: {address}")
+    return SubjectName(repository, int(number))

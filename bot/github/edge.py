@@ -14,8 +14,10 @@ import structlog
 from aiohttp import web
 
 from bot.conversations import Incoming
+from bot.endings import Ending
 from bot.github.addresses import PLATFORM
 from bot.github.deliveries import Terms, delivery_key, read
+from bot.github.endings import read_ending
 
 WEBHOOK_PATH = "/github/webhook"
 STORE_SECONDS = 8.0  # GitHub waits for ten
@@ -24,18 +26,23 @@ log = structlog.get_logger(__name__)
 
 
 class GitHubEdge:
-    """The webhook. `receive` stores a message, `record` a delivery without one; both before they return."""
+    """The webhook. `receive` stores a message, `record` a delivery without one, `end` the end of a conversation.
+
+    Each has done so when it returns.
+    """
 
     def __init__(
         self,
         receive: Callable[[Incoming], Awaitable[None]],
         record: Callable[[str, str], Awaitable[None]],
+        end: Callable[[Ending], Awaitable[None]],
         *,
         secret: str,
         terms: Terms,
     ) -> None:
         self._receive = receive
         self._record = record
+        self._end = end
         self._secret = secret.encode()
         self._terms = terms
 
@@ -60,6 +67,8 @@ class GitHubEdge:
                 incoming = await asyncio.to_thread(read, event, guid, payload, self._terms)
                 if incoming is not None:
                     await self._receive(incoming)
+                if (ending := read_ending(event, payload)) is not None:
+                    await self._end(ending)
                 await self._record(delivery_key(guid), PLATFORM)
         except Exception as error:  # whatever it was, GitHub must not take the delivery for stored
             log.error("could not store a delivery", guid=guid, error=repr(error))

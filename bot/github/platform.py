@@ -63,6 +63,12 @@ class GitHub:
         repository = subject_of(message.conversation).repository
         await self._reactions.done(repository, str(message.data.get("node", "")), good=good)
 
+    async def replied(self, message: Message) -> bool:
+        at = float(message.data.get("at", message.received_at))
+        async with _unless_refused(message.conversation):
+            return await self._posts.any_since(subject_of(message.conversation), at)
+        return True
+
     async def say(
         self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
     ) -> None:

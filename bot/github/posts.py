@@ -60,6 +60,22 @@ class GitHubPosts:
             if await self._known(key, conversation_id, subject) is None:
                 await self._post(key, conversation_id, subject, marked(key, text))
 
+    async def any_since(self, subject: SubjectName, at: float) -> bool:
+        """Whether anything was posted since a time. GitHub's own times are whole seconds."""
+        account = await self._client.access.account()
+        since = datetime.fromtimestamp(int(at), UTC)
+
+        def ask(github: Github) -> bool:
+            issue = github.get_repo(subject.repository).get_issue(subject.number)
+            return any(
+                comment.created_at >= since
+                and key_of(comment.body or "") is not None
+                and comment.user.login == account.login
+                for comment in issue.get_comments(since=since)
+            )
+
+        return await self._client.call(subject.repository, CONVERSATION, ask)
+
     async def _known(self, key: str, conversation_id: str, subject: SubjectName) -> str | None:
         reference, fresh = await self._records.claim(key, conversation_id)
         if reference is None and not fresh:  # an attempt whose outcome nobody wrote down

@@ -15,7 +15,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversations import Incoming
+from bot.endings import Ending
 from bot.slack.deliveries import read
+from bot.slack.endings import read_ending
 
 EVENTS_PATH = "/slack/events"
 URL_VERIFICATION = "url_verification"
@@ -24,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class SlackEdge:
-    """Bolt, with all listeners replaced by one middleware that hands deliveries to `receive`.
+    """Bolt, with all listeners replaced by one middleware that hands messages to `receive`, ends of threads to `end`.
 
     Bolt acknowledges an event before a listener runs; a middleware runs before the acknowledgement, and
     one that raises prevents it, so that Slack delivers again.
@@ -34,11 +36,13 @@ class SlackEdge:
         self,
         client: AsyncWebClient,
         receive: Callable[[Incoming], Awaitable[None]],
+        end: Callable[[Ending], Awaitable[None]],
         *,
         bot_user_id: str,
         signing_secret: str | None,
     ) -> None:
         self._receive = receive
+        self._end = end
         self._bot_user_id = bot_user_id
         self._app = AsyncApp(
             client=client,
@@ -83,6 +87,8 @@ class SlackEdge:
         incoming = read(body, self._bot_user_id)
         if incoming is not None:
             await self._receive(incoming)
+        elif (ending := read_ending(body)) is not None:
+            await self._end(ending)
         return BoltResponse(status=200, body="")
 
 

@@ -65,6 +65,13 @@ class Slack:
     async def done(self, message: Message, *, good: bool) -> None:
         """The answer or the report in the thread says it already."""
 
+    async def replied(self, message: Message) -> bool:
+        spoken = message.kind is MessageKind.TEXT
+        ts = source_ts(message.source) if spoken else f"{message.received_at:.6f}"
+        async with _unless_gone(message.conversation):
+            return await self._posts.any_since(Thread.of(message.conversation.address), ts)
+        return True
+
     async def say(
         self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
     ) -> None:

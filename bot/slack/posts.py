@@ -81,6 +81,13 @@ class Posts:
                 )
             await self._records.remember(key, conversation_id, name)
 
+    async def any_since(self, thread: Thread, ts: str) -> bool:
+        """Whether anything was posted in a thread after a timestamp. Raises SlackApiError, aiohttp.ClientError."""
+        async for post in self._replies(thread, oldest=ts):
+            if float(post["ts"]) > float(ts) and post.get("metadata", {}).get("event_type") == METADATA:
+                return True
+        return False
+
     async def _known(self, key: str, conversation_id: str, thread: Thread) -> str | None:
         """The timestamp of what was posted under `key`."""
         reference, fresh = await self._records.claim(key, conversation_id)
@@ -129,11 +136,16 @@ class Posts:
                 return True
         return False
 
-    async def _replies(self, thread: Thread) -> Any:
+    async def _replies(self, thread: Thread, oldest: str | None = None) -> Any:
         cursor = None
         while True:
             answer = await self._client.conversations_replies(
-                channel=thread.channel, ts=thread.ts, limit=PAGE, cursor=cursor, include_all_metadata=True
+                channel=thread.channel,
+                ts=thread.ts,
+                oldest=oldest,
+                limit=PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
             )
             for post in answer["messages"]:
                 yield post

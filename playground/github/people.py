@@ -55,6 +55,11 @@ class People(Handle):
         found = self.repository(repository)
         return issues.edit_issue(self._hub, found, number, state=IssueState.CLOSED, by=self._person(by))
 
+    def reopen(self, repository: str, number: int, *, by: str | None = None) -> Issue:
+        """Open a closed issue again. A pull request is opened again through the API."""
+        found = self.repository(repository)
+        return issues.edit_issue(self._hub, found, number, state=IssueState.OPEN, by=self._person(by))
+
     def comment(self, repository: str, number: int, body: str, *, author: str | None = None) -> Comment:
         """A comment on an issue or pull request."""
         found, writer = self.repository(repository), self._person(author)

@@ -152,7 +152,7 @@ def channel_answer(channel: Channel, bot: Person) -> JsonObject:
         "is_mpim": False,
         "is_private": channel.kind is ChannelKind.GROUP,
         "is_member": bot.id in channel.members,
-        "is_archived": False,
+        "is_archived": channel.archived,
         "is_general": channel.name == "general",
         "num_members": len(channel.members),
         "topic": {"value": channel.topic, "creator": "", "last_set": 0},

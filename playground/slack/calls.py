@@ -66,6 +66,8 @@ class Call:
         channel = self._visible(named)
         if not self.member(channel):
             raise ApiError("not_in_channel")
+        if channel.archived:
+            raise ApiError("is_archived")
         return channel
 
     def readable_channel(self) -> Channel:

@@ -15,8 +15,10 @@ REACTION_REMOVED = "reaction_removed"
 MESSAGE_CHANNELS = "message.channels"
 MESSAGE_GROUPS = "message.groups"
 MESSAGE_IM = "message.im"
+ARCHIVE, UNARCHIVE, DELETED = "archive", "unarchive", "deleted"
 ALL_SUBSCRIPTIONS = frozenset(
     {APP_MENTION, REACTION_ADDED, REACTION_REMOVED, MESSAGE_CHANNELS, MESSAGE_GROUPS, MESSAGE_IM}
+    | {f"{kind}_{what}" for kind in ("channel", "group") for what in (ARCHIVE, UNARCHIVE, DELETED)}
 )
 _MESSAGE_EVENT = {
     ChannelKind.CHANNEL: MESSAGE_CHANNELS,
@@ -110,6 +112,16 @@ def deleted_event(old: JsonObject, channel: Channel, event_ts: str) -> JsonObjec
         "event_ts": event_ts,
         "channel_type": channel.kind.value,
     }
+
+
+def channel_event(what: str, channel: Channel, user: str, event_ts: str) -> JsonObject:
+    """`what` is ARCHIVE, UNARCHIVE or DELETED; of a deletion Slack doesn't say who did it."""
+    event: JsonObject = {
+        "type": f"{channel.kind.value}_{what}",
+        "channel": channel.id,
+        "event_ts": event_ts,
+    }
+    return event if what == DELETED else {**event, "user": user}
 
 
 def reaction_event(kind: str, name: str, user: str, message: Message, event_ts: str) -> JsonObject:

@@ -137,6 +137,23 @@ class Posting:
             new = self.answer(left, counts=False)
             self._emit(events.changed_event(new, old, channel, at), channel)
 
+    def end_channel(self, channel: Channel, user: Person, what: str) -> None:
+        """Archive a channel, take that back, or delete it with all that is in it. Emits the channel's event.
+
+        Raises ValueError when `what` is none of the three or can't be done.
+        """
+        archived = what == events.ARCHIVE
+        possible = (events.ARCHIVE, events.UNARCHIVE, events.DELETED)
+        unchanged = channel.archived is archived and what != events.DELETED
+        if what not in possible or unchanged or channel.kind is ChannelKind.IM:
+            raise ValueError(f"{what}: that can't be done to {channel.name}")
+        if what == events.DELETED:
+            self.state.remove_channel(channel)
+        else:
+            self.state.add_channel(replace(channel, archived=archived))
+            self.state.changes.announce()
+        self._emit(events.channel_event(what, channel, user.id, self.state.new_ts()), channel)
+
     def react(self, message: Message, user: Person, name: str) -> bool:
         """Add a reaction; False where this person has put it there already."""
         reactions = {reaction.name: reaction.users for reaction in message.reactions}

@@ -35,7 +35,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A place for messages. `partner` is the human in a direct message with the bot, else empty."""
+    """A place for messages. `partner` is the human in a direct message with the bot, else empty.
+
+    archived: it can be read, and nothing is written there any more.
+    """
 
     id: str
     name: str
@@ -44,6 +47,7 @@ class Channel:
     members: frozenset[str] = frozenset()
     topic: str = ""
     partner: str = ""
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

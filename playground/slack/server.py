@@ -271,6 +271,10 @@ class SlackStandIn:
         members = place.members - {self.state.person(user).id}
         return self.state.add_channel(replace(place, members=members))
 
+    def end_channel(self, user: str, channel: str, what: str) -> None:
+        """`archive`, `unarchive` or delete (`deleted`) a channel, as a person. Raises ValueError."""
+        self._posting.end_channel(self.state.channel(channel), self.state.person(user), what)
+
     # What can be seen.
 
     def messages(self, channel: str, thread_ts: str | None = None) -> list[Message]:

@@ -73,6 +73,12 @@ class TeamState:
         self.channels[channel.id] = channel
         return channel
 
+    def remove_channel(self, channel: Channel) -> None:
+        """Forget a channel and everything in it."""
+        del self.channels[channel.id]
+        self._messages.pop(channel.id, None)
+        self.changes.announce()
+
     def person(self, name: str) -> Person:
         """By id or name (with or without `@`). Raises KeyError."""
         bare = name.removeprefix("@")

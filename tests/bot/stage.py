@@ -16,16 +16,19 @@ from bot.handling import Handling
 from bot.openings import OpeningReports
 from bot.places import Place
 from bot.platform import Background, Brief, Button
+from bot.recovering import RecoveryReports
 from bot.rights import Verdict
 from bot.schema import migrate
 from bot.starting import Starting
 from bot.workspaces import Workspaces
 from orchestrator.database import Database
 from orchestrator.forge import ForgeError
+from orchestrator.interactive.holding import Held
 from orchestrator.interactive.interactive import Interactive, StartFailed
 from orchestrator.interactive.opening import Opening, OpeningState, Word, Work
 from orchestrator.interactive.openings import NotOpen, Openings
 from orchestrator.records import FollowUp, Records, RunRequest
+from orchestrator.recovery.history import History
 from orchestrator.report import Problem, Report, RunState
 from orchestrator.runs import Runs
 from orchestrator.workspaces import Run
@@ -61,12 +64,16 @@ class Screen:
     files: Mapping[str, bytes] = field(default_factory=dict)
     backgrounds: dict[str, Background] = field(default_factory=dict)  # by conversation
     title: str = ""
+    replied_to: set[str] = field(default_factory=set)  # messages
 
     async def seen(self, message: Message) -> None:
         pass
 
     async def done(self, message: Message, *, good: bool) -> None:
         self.ended.append((message.id, good))
+
+    async def replied(self, message: Message) -> bool:
+        return message.id in self.replied_to
 
     async def say(
         self, conversation: Conversation, key: str, text: str, buttons: Sequence[Button] = ()
@@ -175,6 +182,8 @@ class Opened:
         self.handed_over.append(workspace_id)
         opening = await self.newest(workspace_id)
         assert opening is not None
+        if opening.state is OpeningState.CLOSING:
+            raise Held(opening=opening)
         await self.move(opening, OpeningState.HANDED_OVER)
 
     async def move(self, opening: Opening, to: OpeningState) -> None:
@@ -240,6 +249,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.conversations = Conversations(self.database)
         self.records = Records(self.database)
+        self.history = History(self.database)
         self.runs = Begun(self.records)
         self.interactive = Opened(Openings(self.database, self.most), self.runs)
 
@@ -289,6 +299,7 @@ class Stage:
             openings=self.interactive.store.live,
             conversations=self.conversations,
             records=self.records,
+            history=self.history,
             runs=cast(Runs, self.runs),
             starting=self.starting,
             answers=self.answers,
@@ -299,7 +310,20 @@ class Stage:
 
     @property
     def news(self) -> OpeningReports:
-        return OpeningReports(conversations=self.conversations, answers=self.answers, workspace_url=page)
+        return OpeningReports(
+            conversations=self.conversations, answers=self.answers, workspace_url=page, rescue_days=90
+        )
+
+    @property
+    def recovery_news(self) -> RecoveryReports:
+        return RecoveryReports(
+            database=self.database,
+            conversations=self.conversations,
+            answers=self.answers,
+            workspace_url=page,
+            sign_in=self.sign_in,
+            rescue_days=90,
+        )
 
     async def _entry(self, person: str, name: str, workspace_id: str) -> str:
         self.entries.append((person, name, workspace_id))

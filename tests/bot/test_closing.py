@@ -7,19 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.closing import brought, lost
+from bot.closing import brought, going, lost
 from bot.github.report import notice as github_notice
 from bot.slack.report import notice as slack_notice
-from orchestrator.interactive.opening import Loose, Opening, OpeningState, Summary, Work
+from orchestrator.interactive.opening import QUIET, Loose, Opening, OpeningState, Summary, Work
 from orchestrator.workspaces import Workspace
 from playground.slack.blocks import check_blocks
 
 URL = "https://heddle.example.org/code/w"
 
 
-def opening(opener: str = "Ada") -> Opening:
-    workspace = Workspace("w", "c", "acme/widgets", "main", "heddle/x", None)
-    return Opening("o", workspace, "c", "m", opener, "", "", (), OpeningState.OPEN, None, 0.0, None)
+WORKSPACE = Workspace("w", "c", "acme/widgets", "main", "heddle/x", None)
+
+
+def opening(opener: str = "Ada", message: str = "m") -> Opening:
+    return Opening("o", WORKSPACE, "c", message, opener, "", "", (), OpeningState.OPEN, None, 0.0, None)
+
+
+def quiet() -> Opening:
+    """What Heddle opens for itself, to clean up."""
+    return opening("", f"{QUIET}w:o")
 
 
 def told(work: Work, **how: bool) -> str:
@@ -57,25 +64,53 @@ def test_close_that_was_stopped_says_so_first() -> None:
 
 def test_summary_tells_commits_and_how_to_get_work_back() -> None:
     summary = Summary(("1a2b3c4 Fix `it`", "2b3c4d5 Test it"), 0, 4, 12, 3, "refs/heads/heddle/rescue/w")
-    assert brought(opening(), summary) == (
+    assert brought(opening(), summary, days=90) == (
         "**The workspace is closed** (`acme/widgets`, branch `heddle/x`, opened by Ada).\n\n"
         "2 commits since it was opened, +12 −3 in 4 files:\n\n"
         "- `1a2b3c4` `Fix 'it'`\n- `2b3c4d5` `Test it`\n\n"
         "Work that was nowhere else is at `refs/heads/heddle/rescue/w`. To get it back: "
-        "`git fetch origin refs/heads/heddle/rescue/w`, then `git switch -c rescued FETCH_HEAD`."
+        "`git fetch origin refs/heads/heddle/rescue/w`, then `git switch -c rescued FETCH_HEAD`. "
+        "It is kept for 90 days."
     )
 
 
 def test_summary_of_many_commits_counts_the_rest() -> None:
     summary = Summary(tuple(f"{number:07x} x" for number in range(50)), more=7)
-    assert brought(opening(), summary).splitlines()[-1] == "- and 37 commits more"
+    assert brought(opening(), summary, days=90).splitlines()[-1] == "- and 37 commits more"
 
 
 def test_summary_of_nothing() -> None:
-    shown = brought(opening("[Eve](https://evil.example)"), Summary(discarded=True))
+    shown = brought(opening("[Eve](https://evil.example)"), Summary(discarded=True), days=90)
     assert "opened by Eve(evil.example))" in shown
     assert "No commits were made in it." in shown
     assert shown.endswith("was discarded, as asked.")
+
+
+def test_clean_up_names_nobody_and_says_that_nothing_is_lost() -> None:
+    assert brought(quiet(), Summary(), days=90) == (
+        "**The workspace is cleaned up** (`acme/widgets`, branch `heddle/x`): its conversation has ended.\n\n"
+        "Everything in it is on GitHub."
+    )
+    rescued = brought(quiet(), Summary(rescue_ref="refs/heddle/rescue/w"), days=1)
+    assert "Everything" not in rescued
+    assert rescued.endswith("It is kept for 1 day.")
+
+
+def test_clean_up_that_came_to_nothing_says_how_to_go_in() -> None:
+    shown = lost(quiet(), Work(answered=True, uncommitted=("a",)), call="/claude ", url=URL, kept=True)
+    assert shown.startswith("The workspace could not be cleaned up")
+    assert shown.endswith(f"Open it with `/claude workspace`, or at {URL}, and finish there or close it.")
+
+
+def test_clean_up_is_announced_with_what_goes_where() -> None:
+    unknown = going(WORKSPACE, Work(answered=False), merged=True, days=90)
+    assert unknown.startswith("The pull request is merged, so the workspace of `acme/widgets`")
+    assert "`refs/heddle/rescue/w`" in unknown
+    work = Work(answered=True, uncommitted=("a.py",), loose=(Loose("main", 1, ("One",)),))
+    known = going(WORKSPACE, work, merged=False, days=30).splitlines()
+    assert known[0].startswith("This conversation has ended, so")
+    assert known[0].endswith("which is pushed to `refs/heddle/rescue/w` first and kept there for 30 days:")
+    assert known[2:] == ["- 1 file with changes that are in no commit: `a.py`", "- 1 commit on `main`: `One`"]
 
 
 odd = st.builds(
@@ -128,7 +163,7 @@ def test_whatever_would_be_lost_the_ways_are_always_told(work: Work, kept: bool)
 @given(summaries, odd)
 @settings(max_examples=50, deadline=None)
 def test_whatever_was_brought_is_told(summary: Summary, opener: str) -> None:
-    text = brought(opening(opener), summary)
+    text = brought(opening(opener), summary, days=90)
     check(text, text.rstrip()[-10:])
 
 

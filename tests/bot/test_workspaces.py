@@ -13,6 +13,7 @@ from bot.platform import Button
 from bot.rights import Verdict
 from orchestrator.containers import EngineUnavailable
 from orchestrator.interactive.opening import Loose, OpeningState, Summary, Word, Work
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem
 from orchestrator.workspaces import Run
 from tests.bot.stage import HOME, ISSUE, OTHER, SECRET, Introducing, Stage, page, refuse, tasks
@@ -450,6 +451,20 @@ async def test_status_tells_what_is_open(stage: Stage) -> None:
     assert "U1's name" in answer
     assert wording.NOTHING_HERE not in answer
     assert page(opening.workspace.id) not in (stage.answer(await stage.ask("status", thread="2.2")) or "")
+
+
+async def test_status_tells_why_it_is_where_it_is(stage: Stage) -> None:
+    await opened(stage)
+    opening = await stage.opening()
+    workspace = opening.workspace.id
+    await stage.history.move(workspace, WorkspaceState.STARTING, "somebody `opens` it")
+    answer = stage.answer(await stage.ask("status")) or ""
+    assert "starting since a moment: somebody 'opens' it" in answer
+    await stage.interactive.move(opening, OpeningState.HANDED_OVER)
+    await stage.history.move(workspace, WorkspaceState.STOPPED, "its run ended")
+    answer = stage.answer(await stage.ask("status")) or ""
+    assert f"- Workspace: `{HOME}`" in answer
+    assert "stopped since a moment: its run ended" in answer
 
 
 # What becomes of it

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from bot.slack.endings import PLACES
+
 ROOT = Path(__file__).parents[2]
 CONVERSATIONS = ("channels", "groups", "im", "mpim")
 
@@ -27,10 +29,14 @@ METHODS: dict[str, tuple[str, ...]] = {
     "users_info": ("users:read",),
 }
 # Slack, "Events": the scope of each event.
-EVENTS = {"app_mention": "app_mentions:read"} | {
-    f"message.{kind}": f"{history}:history"
-    for kind, history in zip(("channels", "groups", "im", "mpim"), CONVERSATIONS, strict=True)
-}
+EVENTS = (
+    {"app_mention": "app_mentions:read"}
+    | {
+        f"message.{kind}": f"{history}:history"
+        for kind, history in zip(("channels", "groups", "im", "mpim"), CONVERSATIONS, strict=True)
+    }
+    | {event: "channels:read" if event.startswith("channel_") else "groups:read" for event in PLACES}
+)
 CALL = re.compile(r"(?<![a-z])_?client\.([a-z]+_[a-zA-Z0-9_]+)\(")
 
 

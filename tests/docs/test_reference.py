@@ -13,6 +13,7 @@ import typer
 from bot import cli, commands, reference
 from bot.github.commands import instruction
 from bot.settings import Settings
+from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import RunState
 from web.code.code import Code
 from web.sign_in.link import EntryLink
@@ -25,6 +26,16 @@ PAGES = ROOT / "docs" / "reference"
 def test_settings_page_is_up_to_date() -> None:
     page = reference.PAGE.read_text()
     assert reference.updated(page) == page, "run ./scripts/docs"
+
+
+def test_states_page_is_up_to_date() -> None:
+    page = reference.STATES_PAGE.read_text()
+    assert reference.updated(page, reference.PAGES[reference.STATES_PAGE]) == page, "run ./scripts/docs"
+
+
+def test_states_page_has_every_state() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \| [A-Z]", reference.STATES_PAGE.read_text(), re.M)
+    assert rows == [state.value for state in WorkspaceState]
 
 
 def test_settings_page_has_every_setting() -> None:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from bot.conversations import Incoming
+from bot.endings import Ending
 from bot.github.edge import WEBHOOK_PATH, GitHubEdge, is_signed
 from tests.bot.github import shapes
 from web.server import BODY_BYTES, Route, WebServer
@@ -28,6 +29,7 @@ class Store:
 
     received: list[Incoming] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
     broken: bool = False
 
     async def receive(self, incoming: Incoming) -> None:
@@ -39,6 +41,11 @@ class Store:
         if self.broken:
             raise ConnectionError
         self.recorded.append(delivery_id)
+
+    async def end(self, ending: Ending) -> None:
+        if self.broken:
+            raise ConnectionError
+        self.endings.append(ending)
 
 
 @dataclass
@@ -77,7 +84,7 @@ async def hook() -> AsyncIterator[Hook]:
         pass
 
     store = Store()
-    edge = GitHubEdge(store.receive, store.record, secret=SECRET, terms=shapes.TERMS)
+    edge = GitHubEdge(store.receive, store.record, store.end, secret=SECRET, terms=shapes.TERMS)
     server = WebServer(host="127.0.0.1", port=0, health=well)
     address = await server.start([Route("POST", WEBHOOK_PATH, edge.http)])
     async with aiohttp.ClientSession() as session:
@@ -96,6 +103,16 @@ async def test_delivery_that_asks_nothing_is_recorded(hook: Hook) -> None:
     assert await hook.post(encoded({"zen": "Keep it simple"}), event="ping", guid="g-2") == 202
     assert hook.store.received == []
     assert hook.store.recorded == ["github:g-1", "github:g-2"]
+
+
+async def test_end_is_kept_before_it_is_acknowledged(hook: Hook) -> None:
+    body = encoded(shapes.delivery("closed", issue=shapes.issue(closed_at="2026-05-15T15:30:00Z")))
+    assert await hook.post(body, event="issues", signature="sha256=" + "0" * 64) == 401
+    assert hook.store.endings == []
+    assert await hook.post(body, event="issues") == 202
+    assert [(one.address, one.ended) for one in hook.store.endings] == [("github:acme/tally#3", True)]
+    hook.store.broken = True
+    assert await hook.post(body, event="issues", guid="g-2") == 503
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -271,3 +272,12 @@ async def test_github_that_is_away_is_the_callers_to_repeat(place: Place, platfo
     await platform.github.say(platform.conversation, "answer:1", "hello")
     await platform.github.show(platform.conversation, "report:1", REPORT, "")
     assert len(place.shown()) == 2
+
+
+async def test_only_own_posts_after_a_message_count_as_an_answer(place: Place) -> None:
+    began = time.time()
+    place.hosting.github.comment(REPOSITORY, place.subject.number, marked("report:1", "not Heddle's"))
+    assert not await place.posts.any_since(place.subject, began)
+    await place.put("one")
+    assert await place.posts.any_since(place.subject, began)
+    assert not await place.posts.any_since(place.subject, time.time() + 5)

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversations import Incoming
+from bot.endings import Ending
 from bot.slack.edge import EVENTS_PATH, SlackEdge
 
 SECRET = "signing-secret"
@@ -29,7 +30,14 @@ def received() -> list[Incoming]:
 
 
 @pytest.fixture
-async def client(received: list[Incoming], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+def endings() -> list[Ending]:
+    return []
+
+
+@pytest.fixture
+async def client(
+    received: list[Incoming], endings: list[Ending], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Client]:
     """Where people can sign in with Slack, too: Bolt reads these variables by itself, and they mean OAuth to it."""
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
     monkeypatch.setenv("SLACK_CLIENT_SECRET", "client-secret")
@@ -37,9 +45,12 @@ async def client(received: list[Incoming], monkeypatch: pytest.MonkeyPatch) -> A
     async def receive(incoming: Incoming) -> None:
         received.append(incoming)
 
+    async def end(ending: Ending) -> None:
+        endings.append(ending)
+
     async with aiohttp.ClientSession() as session:
         slack = AsyncWebClient(token="xoxb-test", base_url="http://127.0.0.1:9/api/", session=session)
-        edge = SlackEdge(slack, receive, bot_user_id=BOT, signing_secret=SECRET)
+        edge = SlackEdge(slack, receive, end, bot_user_id=BOT, signing_secret=SECRET)
         application = web.Application()
         application.router.add_post(EVENTS_PATH, edge.http)
         async with TestClient(TestServer(application)) as client:
@@ -87,4 +98,16 @@ async def test_address_is_verified(client: Client, received: list[Incoming]) -> 
 async def test_wrong_signature_is_refused(client: Client, received: list[Incoming]) -> None:
     status, _ = await deliver(client, mention("fix it"), secret="another")
     assert status == 401
+    assert received == []
+
+
+async def test_archived_channel_ends_its_threads(
+    client: Client, received: list[Incoming], endings: list[Ending]
+) -> None:
+    event = {"type": "channel_archive", "channel": "C1", "user": "U1", "event_ts": "1700000001.000100"}
+    body = {"type": "event_callback", "team_id": "T1", "event_id": "Ev2", "event_time": 1700000001}
+    assert (await deliver(client, body | {"event": event}, secret="wrong"))[0] == 401
+    assert endings == []
+    assert (await deliver(client, body | {"event": event}))[0] == 200
+    assert endings == [Ending("slack:T1:C1", True, 1700000001.0, whole_place=True)]
     assert received == []

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.conversations import Conversations
+from bot.restored import RESTORED
 from bot.schema import migrate
 from bot.slack.posts import Posts
 from bot.slack.report import notice
 from bot.slack.thread import Thread
+from bot.tables import PostRow
 from orchestrator.database import Database
+from orchestrator.tables import MarkRow
 from playground.slack.records import Message
 from playground.slack.server import SlackStandIn
 
@@ -33,6 +39,16 @@ class Place:
 
     def restart(self) -> None:
         self.posts = Posts(self._client, self._database)
+
+    async def conversation(self) -> str:
+        return (await Conversations(self._database).ensure("slack", self.thread.address, None)).id
+
+    async def forget(self) -> None:
+        """The database is returned to a backup from before all posts."""
+        async with self._database.write() as session:
+            await session.execute(sa.delete(PostRow))
+            session.add(MarkRow(name=RESTORED, at=time.time(), text="0"))
+        self.restart()
 
     def shown(self) -> list[Message]:
         return self.slack.messages(CHANNEL, self.thread.ts)[1:]
@@ -117,3 +133,21 @@ async def test_file_is_added_once(place: Place, tmp_path: Path) -> None:
     await place.posts.upload_once("log:1", "c", place.thread, log, "run.log")
     files = [file for post in place.shown() for file in post.files]
     assert [file.content for file in files] == [b"all of it\n"]
+
+
+async def test_only_own_posts_after_a_message_count_as_an_answer(place: Place) -> None:
+    assert not await place.posts.any_since(place.thread, place.thread.ts)
+    await place.posts.put("report:1", "c", place.thread, notice("one"))
+    assert await place.posts.any_since(place.thread, place.thread.ts)
+    later = await place.slack.post("ada", CHANNEL, "and this", thread_ts=place.thread.ts)
+    await place.slack.post("ada", CHANNEL, "please", thread_ts=place.thread.ts)
+    assert not await place.posts.any_since(place.thread, later)
+
+
+async def test_post_that_a_returned_database_does_not_know_is_found(place: Place) -> None:
+    conversation = await place.conversation()
+    await place.posts.put("report:1", conversation, place.thread, notice("one"))
+    await place.forget()
+    await place.posts.put("report:1", conversation, place.thread, notice("two"))
+    (post,) = place.shown()
+    assert post.shown == "two"
