@@ -1,4 +1,4 @@
-"""The bench's commands: whole tasks, the way of a key and of output, from the page to a prompt."""
+"""The bench's commands: whole tasks, the way of a key and of output, from the page to a prompt, sweeps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from playground.bench.command import CommandFailed
 from playground.bench.floor import Floor
 from playground.bench.page import PageFailed, PageResult, measure_page
 from playground.bench.result import Result
+from playground.bench.sweep import SweepFailed, measure_sweep
+from playground.bench.sweep_result import SweepResult
 from playground.bench.task import TaskFailed, Tasks, script
 from playground.bench.terminal import measure
 from playground.bench.terminal_client import TerminalFailed
@@ -91,8 +93,22 @@ def run_burst(
         raise typer.Exit(asyncio.run(_shown(measure_burst(Path(folder)), json_file)))
 
 
+@app.command("sweep")
+def run_sweeps(
+    times: Annotated[int, typer.Option(min=1, max=100, help="Rounds that count, after one to warm up.")] = 5,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every measurement here as well.")
+    ] = None,
+) -> None:
+    """Time sweeps over 100 to 10,000 workspaces. Exits with 1 when a figure is over its limit."""
+    with tempfile.TemporaryDirectory(prefix="heddle-bench-") as folder:
+        work = measure_sweep(Path(folder), times=times, say=lambda text: typer.echo(text, err=True))
+        raise typer.Exit(asyncio.run(_shown(work, json_file)))
+
+
 async def _shown(
-    work: Coroutine[None, None, Result | TerminalResult | PageResult | BurstResult], json_file: Path | None
+    work: Coroutine[None, None, Result | TerminalResult | PageResult | BurstResult | SweepResult],
+    json_file: Path | None,
 ) -> int:
     task = asyncio.current_task()
     assert task is not None
@@ -108,6 +124,7 @@ async def _shown(
         CommandFailed,
         HeddleFailed,
         PageFailed,
+        SweepFailed,
         TaskFailed,
         TerminalFailed,
         TimeoutError,
