@@ -120,7 +120,7 @@ class Recovery:
         async with self._sweeping:
             begun = time.monotonic()
             try:
-                rows, actions = await self._decide()
+                rows, actions = await self._decide(first=first)
                 if first:
                     await self._executor.tell_again(rows)
                     await self._hands.adopting.live_runs()
@@ -138,14 +138,16 @@ class Recovery:
             if awaited:
                 await asyncio.wait(awaited, timeout=PATIENCE_SECONDS)
 
-    async def _decide(self) -> tuple[list[Row], list[Action]]:
+    async def _decide(self, *, first: bool) -> tuple[list[Row], list[Action]]:
         ended = await self._ended.ended()
         # Rows first: one that is as it was when an action is applied was so when Docker was asked.
         rows = await self._rows.all(ended, self._busy, self._hands.interactive.watched)
         listing = await self._known(await self._lister.all())
         now = time.time()
         await self._history.touch_all([row.id for row in rows if row.watched], now)
-        return rows, await asyncio.to_thread(reconcile, rows, listing, now, self._policy)
+        # At the start of a Heddle whose database is new or lost there is nobody who might still be writing a row.
+        policy = replace(self._policy, settle=0.0) if first and not rows else self._policy
+        return rows, await asyncio.to_thread(reconcile, rows, listing, now, policy)
 
     async def _known(self, listing: Listing) -> Listing:
         if not listing.containers:

@@ -42,9 +42,10 @@ class Repository:
             self._journal.phase(Phase.CLONE)
         if new:
             await self._make()
-        elif taken != _mark(run):  # nothing to do at most restarts, which have to be quick
-            await git.unlock()  # a run's git may have been killed
-            await clone.connect(git, run)
+        else:
+            await git.unlock()  # one that was killed with its container has left its locks
+            if taken != _mark(run):  # nothing to do at most restarts, which have to be quick
+                await clone.connect(git, run)
         guard = Guard(git, run)
         if not new and not known:
             await guard.lift()

@@ -76,6 +76,14 @@ async def test_a_new_workspace_is_cloned_and_a_restart_does_nothing(place: Place
     assert (place.repository / ".git" / "config").stat().st_ino == config, "not even connected again"
 
 
+async def test_a_lock_of_a_git_that_was_killed_is_gone_at_the_next_start(place: Place) -> None:
+    await prepare(place)
+    lock = place.repository / ".git" / "index.lock"
+    lock.touch()
+    await prepare(place)
+    assert not lock.exists()
+
+
 async def test_a_changed_order_is_connected_again(place: Place) -> None:
     await prepare(place)
     assert await prepare(place, author={"name": "Other", "email": "other@example.com"}) == []

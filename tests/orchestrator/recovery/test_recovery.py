@@ -141,6 +141,7 @@ async def test_what_nobody_needs_goes_at_the_start(crew: Crew, yard: Yard) -> No
 
 
 async def test_lost_database_is_made_anew(crew: Crew, yard: Yard) -> None:
+    crew.policy = replace(POLICY, settle=60.0)  # nobody else is there who might be writing their rows
     open_one, running, rested = new_id(), new_id(), new_id()
     name = await yard.container(open_one, opening="o1", address="github:acme/tally#3")
     await yard.container(running, run="r1", message="m1", address="github:acme/tally#3")
@@ -161,10 +162,13 @@ async def test_lost_database_is_made_anew(crew: Crew, yard: Yard) -> None:
 
 async def test_young_ones_are_left_to_who_makes_them(crew: Crew, yard: Yard) -> None:
     crew.policy = replace(POLICY, settle=60.0)
+    await add_workspace(crew.database, S.CLOSED)
     await yard.container(new_id(), opening="o1")
-    await crew.recovery().start()
+    recovery = crew.recovery()
+    await recovery.start()
+    await recovery.sweep()
     async with crew.database.read() as session:
-        assert await session.scalar(sa.select(sa.func.count()).select_from(WorkspaceRow)) == 0
+        assert await session.scalar(sa.select(sa.func.count()).select_from(WorkspaceRow)) == 1
 
 
 async def test_rows_that_are_behind_are_noted(crew: Crew, yard: Yard) -> None:
