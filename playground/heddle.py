@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 READY = "Heddle serves on "
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0  # a machine with much else to do takes a minute
 STOP_SECONDS = 15.0
+TOO_SLOW = "Heddle does not serve after {seconds:.0f} s. {log}"
 OURS = ("SLACK_", "GITHUB_", "GH_TOKEN", "ANTHROPIC_", "CLAUDE_", "HEDDLE_", "DATABASE_URL", "PUBLIC_URL")
 
 
@@ -64,6 +65,7 @@ class HeddleProcess:
                         return
         except TimeoutError:
             await self.kill()
+            raise HeddleFailed(TOO_SLOW.format(seconds=READY_SECONDS, log=self.log()[-4000:])) from None
         await self._process.wait()
         raise HeddleFailed(self.log()[-4000:])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ class Town:
     settings of a real model, instead. slack_port, github_port: 0 takes any free one. app: Heddle is a GitHub App;
     otherwise it has one account's token. sign_in: whether people can sign in to Heddle's pages by Slack and, where it is an
     App, by GitHub; otherwise only links let them in. settings: more of Heddle's.
+    hosts: further names (`host:port`) by which the stand-in for Slack is reached.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Town:
         app: bool = True,
         sign_in: bool = True,
         settings: Mapping[str, str] | None = None,
+        hosts: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.deployment = f"playground-{uuid.uuid4().hex[:12]}"
@@ -61,6 +63,7 @@ class Town:
         self._enforce_limits = enforce_limits
         self._app = app
         self._sign_in = sign_in
+        self._hosts = tuple(hosts)
         self._app_key = ""
         self._slack: SlackStandIn | None = None
         self.heddle: HeddleProcess | None = None
@@ -76,6 +79,7 @@ class Town:
                 enforce_limits=self._enforce_limits,
                 notice=REAL if self._real_model else SCRIPTED,
                 links=[("GitHub", self.github.url)],
+                hosts=self._hosts,
             )
             await stack.enter_async_context(self._slack)
             if self._app:

@@ -1,0 +1,1 @@
+"""Breaking everything on purpose, again and again, and looking whether anything was lost."""

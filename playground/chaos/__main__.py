@@ -1,0 +1,5 @@
+"""`python -m playground.chaos`."""
+
+from playground.chaos.cli import app
+
+app()
