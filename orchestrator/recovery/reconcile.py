@@ -254,7 +254,9 @@ def _routine(row: Row, now: float, policy: Policy) -> Action | None:
         return Pause(row.id, IDLE)  # which saves what is in it, too
     # A clock that went back must not keep work from being saved until it is there again.
     ahead = row.checkpoint_at > now + policy.settle
-    due = policy.checkpoint > 0 and (ahead or _age(row.checkpoint_at, now) >= policy.checkpoint)
+    # Before the first one, what counts is since when it runs: a start has enough to do.
+    since = row.checkpoint_at or row.state_at
+    due = policy.checkpoint > 0 and (ahead or _age(since, now) >= policy.checkpoint)
     return Checkpoint(row.id, SAVE) if due else None
 
 

@@ -414,6 +414,9 @@ def test_one_that_is_paused_for_long_is_stopped() -> None:
 def test_work_is_saved_now_and_then() -> None:
     row = replace(OPEN, checkpoint_at=NOW - POLICY.checkpoint)
     assert plan(row, interactive("running")) == [Checkpoint(ID, words.SAVE)]
+    new = replace(OPEN, checkpoint_at=0.0, state_at=NOW - POLICY.checkpoint)
+    assert plan(new, interactive("running")) == [Checkpoint(ID, words.SAVE)]
+    assert plan(replace(new, state_at=NOW - 1), interactive("running")) == []  # a start has enough to do
     ahead = replace(OPEN, checkpoint_at=NOW + 86_400)
     assert plan(ahead, interactive("running")) == [Checkpoint(ID, words.SAVE)]
 
