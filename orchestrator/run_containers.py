@@ -129,7 +129,13 @@ class RunContainers:
         raise EngineUnavailable(f"container {run.container} can't be removed")
 
     async def ask_to_end(self, run: Run) -> None:
-        """Tell a run that somebody wants it to end; one that has no container that runs hears it when it has."""
-        with suppress(ContainerMissing):
-            await self._engine.put(run.container, run.folder, WISH)
-        await self._engine.signal(run.container, "SIGTERM")
+        """Tell a run that somebody wants it to end; one that has no container that runs hears it when it has.
+
+        An Engine that is away is only logged: the wish is in the run's row, too.
+        """
+        try:
+            with suppress(ContainerMissing):
+                await self._engine.put(run.container, run.folder, WISH)
+            await self._engine.signal(run.container, "SIGTERM")
+        except EngineUnavailable as error:
+            log.warning("could not signal a container", run=run.id, error=str(error))

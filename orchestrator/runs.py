@@ -127,15 +127,20 @@ class Runs(DBOSConfiguredInstance):
         await begin(self.execute, f"run-{run_id}", run_id)
 
     async def revive(self, run_id: str, reason: str) -> None:
-        """Have the container of a run that is at work run again: made anew on its volume, started or let go on.
+        """Let a frozen container of a run that is at work go on, and see to it that somebody follows the run.
 
-        One that has ended, or has not come so far, is left alone. Raises EngineUnavailable.
+        Whether a container that has ended is brought up again only its follower can say: the journal knows whether
+        that was the run's end. Raises EngineUnavailable.
         """
         run = await self._records.run(run_id)
         if run.state is not RunState.WORKING:
             return
-        log.info("reviving a run", run=run_id, reason=reason)
-        await self._containers.bring_up(run)  # who follows the run finds a problem out as well
+        found = await self._engine.find(run.container)
+        if found is not None and found.state == "paused":
+            log.info("reviving a run", run=run_id, reason=reason)
+            await self._containers.bring_up(run)  # who follows the run finds a problem out as well
+        else:
+            await self.take_up(run_id)
 
     async def say(self, follow_up: FollowUp) -> bool:
         """Pass a message on to a run that is working; False when that run has ended.
@@ -150,13 +155,7 @@ class Runs(DBOSConfiguredInstance):
     async def stop(self, run_id: str) -> None:
         """Ask a run to end; what it has done is committed and pushed as usual."""
         await self._records.request_stop(run_id)
-        await self._ask_to_end(await self._records.run(run_id))
-
-    async def _ask_to_end(self, run: Run) -> None:
-        try:
-            await self._containers.ask_to_end(run)
-        except EngineUnavailable as error:
-            log.warning("could not signal a container", run=run.id, error=str(error))
+        await self._containers.ask_to_end(await self._records.run(run_id))
 
     @DBOS.workflow()
     async def execute(self, run_id: str) -> None:
@@ -224,7 +223,7 @@ class Runs(DBOSConfiguredInstance):
         try:
             await self._gateway.open(door_of(run.workspace))  # Heddle may be a new process
             if run.stop_requested:
-                await self._ask_to_end(run)
+                await self._containers.ask_to_end(run)
             await self._put_follow_ups(run)
             await self._records.save(run_id, state=RunState.WORKING)
             hooks = Hooks(
