@@ -24,11 +24,12 @@ def place(state: WorkspaceState, reason: str, seconds: float = 0.0) -> Place:
     return state, [Move(time.time() - seconds, WorkspaceState.RUNNING, state, reason), *RUNS[1]]
 
 
-PAUSED = place(WorkspaceState.PAUSED, "idle for 30 minutes", 200)
+def paused() -> Place:
+    return place(WorkspaceState.PAUSED, "idle for 30 minutes", 200)
 
 
 async def test_history_says_when_whence_and_why(visit: Visiting, backend: Backend) -> None:
-    backend.place = PAUSED
+    backend.place = paused()
     there = await visit()
     await there.connected()
     page = there.page
@@ -42,7 +43,7 @@ async def test_history_says_when_whence_and_why(visit: Visiting, backend: Backen
     await expect(rows.nth(0).locator("time")).to_contain_text("3 minutes ago, ")
     await expect(rows.nth(2)).to_contain_text("Ada Lovelace opens it")
     await expect(rows.nth(2).locator("time")).to_contain_text("1 hour ago, ")
-    await backend.tell(place=(WorkspaceState.RUNNING, [Move(time.time(), *_WOKEN), *PAUSED[1]]))
+    await backend.tell(place=(WorkspaceState.RUNNING, [Move(time.time(), *_WOKEN), *paused()[1]]))
     await expect(rows).to_have_count(4)
     await expect(rows.nth(0).locator("time")).to_contain_text("just now, ")
     await page.keyboard.press("Escape")
@@ -59,7 +60,7 @@ async def test_paused_container_is_noticed_without_a_key(
     there = await visit()
     await there.shell()
     asked = backend.asked["POST /wake"]
-    await backend.tell(place=PAUSED)
+    await backend.tell(place=paused())
     async with asyncio.timeout(2):
         while backend.asked["POST /wake"] == asked:
             await asyncio.sleep(0.02)
@@ -92,7 +93,7 @@ async def test_recovery_is_said_instead_of_an_outage(visit: Visiting, backend: B
 
 
 async def test_who_watches_sees_the_state_alone(visit: Visiting, backend: Backend, room: Room) -> None:
-    backend.place = PAUSED
+    backend.place = paused()
     there = await visit(WATCH)
     await expect(there.page.locator("#state-text")).to_have_text("Paused")
     await expect(there.page.locator("button#state")).to_have_count(0)
