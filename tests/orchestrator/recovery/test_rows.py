@@ -144,10 +144,7 @@ async def test_queries_do_not_grow_with_the_rows(database: Database) -> None:
         ]
         await session.execute(sa.insert(OpeningRow), openings)
     few.seen.clear()
-    begun = time.perf_counter()
     found = await rows.all({}, nobody, unseen)
-    seconds = time.perf_counter() - begun
     assert len(few.seen) == statements
     assert len(found) == MANY + 1
     assert sum(row.opening is not None for row in found) == MANY // 10 + 1
-    assert seconds < 5.0  # 0.2 on a quiet machine: an object of each row's own takes many times that
