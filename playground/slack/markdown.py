@@ -16,6 +16,7 @@ from playground.slack.emoji import EMOJI
 
 _TASK = re.compile(r"\[([ xX])\] +")
 _SHORTCODE = re.compile(r":([a-z0-9_+-]+):")
+_ADDRESS = re.compile(r"(https?://[^\s<>()]*[^\s<>().,;:!?'\"])")
 
 
 def make_markdown() -> MarkdownIt:
@@ -33,10 +34,13 @@ def render_markdown(parser: MarkdownIt, text: str) -> Markup:
 
 
 def _adapt(state: StateCore) -> None:
-    """Links open beside the page, `[ ]` and `[x]` at the start of an item are boxes, emoji have names."""
+    """Addresses are links, which open beside the page, `[ ]` and `[x]` at the start of an item are boxes, emoji have
+    names."""
     tokens = state.tokens
     for index, token in enumerate(tokens):
         token.attrs.pop("style", None)  # a column's alignment, which the page's policy would refuse
+        if token.children:
+            token.children = _linked(token.children)
         children = token.children or []
         for child in children:
             if child.type == "link_open":
@@ -46,6 +50,25 @@ def _adapt(state: StateCore) -> None:
                 child.content = _SHORTCODE.sub(lambda m: EMOJI.get(m[1], m[0]), child.content)
         if index >= 2 and token.type == "inline" and tokens[index - 2].type == "list_item_open":
             _make_task(token, tokens[index - 2])
+
+
+def _linked(children: Sequence[Token]) -> list[Token]:
+    """Bare addresses as links, as Slack makes them; those that are in a link already stay text."""
+    found = list[Token]()
+    inside = False
+    for child in children:
+        inside = child.type == "link_open" or (inside and child.type != "link_close")
+        if child.type != "text" or inside:
+            found.append(child)
+            continue
+        for number, part in enumerate(_ADDRESS.split(child.content)):
+            text = Token("text", "", 0, content=part)
+            if number % 2:
+                opening = Token("link_open", "a", 1, attrs={"href": part})
+                found += [opening, text, Token("link_close", "a", -1)]
+            elif part:
+                found.append(text)
+    return found
 
 
 def _make_task(inline: Token, item: Token) -> None:

@@ -102,6 +102,21 @@ TYPED = {
 }
 
 
+def test_bare_addresses_are_links_where_they_are_text() -> None:
+    address = "http://127.0.0.1:1/code/1a2b?a=1&b=2"
+    shown = address.replace("&", "&amp;")
+    link = f'<a href="{shown}" {OUTSIDE}>{shown}</a>'
+    assert (
+        render_markdown(make_markdown(), f"It is at {address} (here).") == f"<p>It is at {link} (here).</p>\n"
+    )
+    assert (
+        render_markdown(make_markdown(), f"{address}, again: {address}.")
+        == f"<p>{link}, again: {link}.</p>\n"
+    )
+    assert render_markdown(make_markdown(), f"`{address}`") == f"<p><code>{shown}</code></p>\n"
+    assert render_markdown(make_markdown(), f"[{address}]({address})") == f"<p>{link}</p>\n"
+
+
 @pytest.mark.parametrize(("typed", "stored"), TYPED.items())
 def test_what_people_type(typed: str, stored: str) -> None:
     assert compose(typed, {"heddle": "U1"}, {"general": "C1"}) == stored
