@@ -33,9 +33,6 @@ SILENCE = 10.0  # seconds
 LINK = "https://example.com/thread"
 READY = (Step("container", 100.0, 100.4), Step("clone", 100.4, 101.6), Step("terminal", 101.6, 101.9))
 OPEN = Progress(OpeningState.OPEN, READY, status=Status("claude/one", "1a2b3c4d5e6f", 2, 1))
-OPENED = Move(time.time() - 4000, WorkspaceState.STOPPED, WorkspaceState.STARTING, "Ada Lovelace opens it")
-ANSWERS = Move(time.time() - 3998, WorkspaceState.STARTING, WorkspaceState.RUNNING, "its terminals answer")
-RUNS = (WorkspaceState.RUNNING, [ANSWERS, OPENED])
 LOST = Work(
     True,
     uncommitted=("src/greeting.py", "tests/test_greeting.py"),
@@ -56,6 +53,14 @@ FAILED = Progress(
 )
 
 
+def runs() -> tuple[WorkspaceState, list[Move]]:
+    """Where a workspace is that was opened a good hour before now."""
+    now = time.time()
+    opened = Move(now - 4000, WorkspaceState.STOPPED, WorkspaceState.STARTING, "Ada Lovelace opens it")
+    ready = Move(now - 3998, WorkspaceState.STARTING, WorkspaceState.RUNNING, "its terminals answer")
+    return WorkspaceState.RUNNING, [ready, opened]
+
+
 class Backend:
     """Answers the page. What it answers can be changed at any time; what was asked is counted in `asked`."""
 
@@ -63,7 +68,7 @@ class Backend:
         self.room = room
         self.progress = OPEN
         self.terminals = [Terminal("claude", "Claude Code"), Terminal("shell-1", "Shell 1")]
-        self.place = RUNS
+        self.place = runs()
         self.work = Work(True)
         self.run_link: str | None = None  # of the run that has the workspace
         self.person = "Ada Lovelace"

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from orchestrator.recovery.history import Move
 from orchestrator.recovery.states import WorkspaceState
 from tests.images.interactive.rooms import Room
-from tests.web.code_page.backend import RUNS, WATCH, Backend
+from tests.web.code_page.backend import WATCH, Backend, runs
 from tests.web.code_page.conftest import Visiting
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +21,7 @@ Place = tuple[WorkspaceState, list[Move]]
 
 def place(state: WorkspaceState, reason: str, seconds: float = 0.0) -> Place:
     """Where a workspace came from running, some time ago."""
-    return state, [Move(time.time() - seconds, WorkspaceState.RUNNING, state, reason), *RUNS[1]]
+    return state, [Move(time.time() - seconds, WorkspaceState.RUNNING, state, reason), *runs()[1]]
 
 
 def paused() -> Place:
@@ -87,7 +87,7 @@ async def test_recovery_is_said_instead_of_an_outage(visit: Visiting, backend: B
     await there.page.keyboard.press("Escape")
     # The news that it runs again is worth a try at once.
     backend.awake = True
-    await backend.tell(place=RUNS)
+    await backend.tell(place=runs())
     await there.connected()
     await expect(banner).to_be_hidden()
 
