@@ -40,14 +40,14 @@ async def git(*arguments: str, cwd: Path | None = None, url: str = "", token: st
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             output, errors = await process.communicate()
-    except TimeoutError:
-        raise GitError(f"git did not finish within {TIMEOUT_SECONDS:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            # All of it: a helper of git's that lives on holds the pipes, and waiting would not end before it does.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+    except BaseException as error:
+        # All of it: a helper of git's that lives on holds the pipes, and reading would not end before it does.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()  # also where git itself has ended: its pipes are closed at their end only
+        if isinstance(error, TimeoutError):
+            raise GitError(f"git did not finish within {TIMEOUT_SECONDS:.0f} s") from None
+        raise
     if process.returncode != 0:
         raise GitError(errors[-OUTPUT_BYTES:].decode(errors="replace"))
     return output.decode(errors="replace")

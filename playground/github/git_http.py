@@ -212,13 +212,13 @@ async def _stop_all(process: asyncio.subprocess.Process) -> None:
     Asked first, because git then takes its lock files with it.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await process.wait()
+                await process.communicate()  # its pipes are closed at the end of its output only
+                return
 
 
 async def _feed(request: web.Request, process: asyncio.subprocess.Process, repository: Repository) -> None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from headless.processes import kill_group
+from headless.processes import ended, kill_group
 
 SOCKETS = Path("/heddle/terminals")
 LOOK = 0.003  # seconds between looks whether a ttyd listens
@@ -75,6 +75,7 @@ async def keep(door: Door, ready: asyncio.Event, opened: asyncio.Event) -> None:
                 await process.wait()
         finally:
             kill_group(process.pid)
+            await ended(process)
             with contextlib.suppress(OSError):
                 close(door)
         pause = SOON if time.monotonic() - started > STEADY else min(LATE, pause * 2)

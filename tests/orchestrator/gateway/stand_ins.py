@@ -104,8 +104,8 @@ class GitServer:
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
-            if process.returncode is None:
-                await process.wait()
+            process.stdin.close()
+            await process.communicate()  # to the end of its output too: until then its pipes stay open
 
     async def _feed(self, request: web.Request, stdin: asyncio.StreamWriter) -> None:
         async for piece in request.content.iter_any():
