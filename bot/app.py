@@ -57,7 +57,7 @@ from bot.workspaces import Workspaces
 from orchestrator.cleaning.lock import HANDOVER_SECONDS, DataLock, DataTaken
 from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.database import Database
-from orchestrator.durability import Durability, Underway, forget, leave_within
+from orchestrator.durability import Durability, forget, leave_within
 from orchestrator.gateway.server import Gateway
 from orchestrator.interactive.interactive import Interactive
 from orchestrator.interactive.openings import Openings
@@ -68,6 +68,7 @@ from orchestrator.publishing import BranchPublisher
 from orchestrator.records import Records
 from orchestrator.redaction import Redactor
 from orchestrator.runs import Runs
+from orchestrator.underway import Underway
 from web.account_link import START, AccountLink
 from web.code.code import PREFIX as CODE
 from web.pages import Pages

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,42 +18,15 @@ from typing import Any
 import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from orchestrator.underway import ENDED, SUCCESS, UNFINISHED, Underway, Workflow, name_of, successor
+
 # DBOS takes up only workflows of its own version: a fixed one lets an upgraded Heddle go on with older runs.
 VERSION = "1"
 
-CANCEL_SECONDS = 2.0  # for workflows that are broken off
 DESTROY_SECONDS = 3.0  # for DBOS, which waits up to ten seconds for each of its threads
 FORGET_AT_ONCE = 500
-ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]  # DBOS's words
 
 log = structlog.get_logger(__name__)
-
-
-class Underway:
-    """The workflows that this process is executing: `with underway:` around the body of each."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-
-    def __exit__(self, *_error: object) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.discard(task)
-
-    async def cancel(self) -> None:
-        """Break all off where they are; a cancelled workflow counts as unfinished and is taken up again."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
-            if late:  # they are killed with the process, which every step survives
-                log.warning("workflows do not let go", count=len(late))
 
 
 class Durability:
@@ -116,6 +90,55 @@ async def begin(
     await asyncio.create_task(start(), context=contextvars.Context())
 
 
+async def begin_again(
+    underway: Underway, workflow: Callable[..., Coroutine[Any, Any, None]], name: str, *arguments: str
+) -> None:
+    """As `begin`, for work that is not done yet: one more workflow begins where none of that name goes on.
+
+    name: of the first one; `.1`, `.2`, … are put to it for those that follow, so that two callers begin the same one.
+    """
+
+    async def start() -> None:
+        known = await _known(name)
+        if not underway.goes_on(known, time.time()):
+            with SetWorkflowID(successor(name, len(known))):
+                await DBOS.start_workflow_async(workflow, *arguments)
+
+    await asyncio.create_task(start(), context=contextvars.Context())
+
+
+async def goes_on(underway: Underway, prefix: str) -> bool:
+    """Whether a workflow whose id begins with `prefix` is at work, or is about to."""
+    return underway.goes_on(await _known(prefix), time.time())
+
+
+async def broken(underway: Underway, prefix: str) -> list[str]:
+    """The names below `prefix` that nothing is at any more although their work is not done, once it is time to begin
+    them again (`begin_again`).
+
+    A workflow breaks when even what happened to it can't be written down: a full disk under the database. What
+    remains of one whose successor has come to the end is deleted.
+    """
+    unfinished = await DBOS.list_workflows_async(
+        workflow_id_prefix=prefix, status=UNFINISHED, load_input=False, load_output=False
+    )
+    names = {name_of(each.workflow_id) for each in unfinished if not underway.executes(each.workflow_id)}
+    due, now = list[str](), time.time()
+    for name in sorted(names):
+        known = await _known(name)
+        if any(each.status == SUCCESS for each in known):
+            left = [each.id for each in known if each.status != SUCCESS and not underway.executes(each.id)]
+            await DBOS.delete_workflows_async(left)
+        elif underway.due(known, now):
+            due.append(name)
+    return due
+
+
+async def _known(prefix: str) -> list[Workflow]:
+    found = await DBOS.list_workflows_async(workflow_id_prefix=prefix, load_input=False, load_output=False)
+    return [Workflow(each.workflow_id, each.status, (each.updated_at or 0) / 1000) for each in found]
+
+
 async def forget(before: float) -> int:
     """Delete what DBOS remembers of workflows that ended before a time (seconds since the epoch); how many there were.
 
@@ -125,7 +148,7 @@ async def forget(before: float) -> int:
     count = 0
     while True:
         ended = await DBOS.list_workflows_async(
-            status=ENDED,
+            status=list(ENDED),
             completed_before=until,
             limit=FORGET_AT_ONCE,
             load_input=False,

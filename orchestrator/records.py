@@ -156,6 +156,16 @@ class Records:
         async with self._database.read() as session:
             return [await run_of(session, row) for row in await session.scalars(query)]
 
+    async def live_runs(self) -> list[str]:
+        """The ids of all runs that have not ended, oldest first."""
+        query = sa.select(RunRow.id).where(RunRow.state.in_(LIVE_RUNS)).order_by(RunRow.created_at)
+        async with self._database.read() as session:
+            return list(await session.scalars(query))
+
+    async def has_run(self, run_id: str) -> bool:
+        async with self._database.read() as session:
+            return await session.get(RunRow, run_id) is not None
+
     async def is_only_run(self, run: Run) -> bool:
         """Whether its workspace has never had another run, nor been open interactively."""
         async with self._database.read() as session:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -12,6 +13,7 @@ from orchestrator import orders, problems
 from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable, ImageMissing
 from orchestrator.lanes import Lanes
 from orchestrator.preparing import Preparing, Wanted
+from orchestrator.records import FollowUp
 from orchestrator.report import Problem
 from orchestrator.workspaces import Run
 
@@ -24,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class RunContainers:
-    """Has runs' containers. seconds: after which a run is ended."""
+    """Has runs' containers. seconds: after which a run is ended. attachments: the folder where they are kept."""
 
     def __init__(
         self,
@@ -33,12 +35,14 @@ class RunContainers:
         preparing: Preparing,
         deployment: str,
         seconds: int,
+        attachments: Path,
         redact: Callable[[str], str],
     ) -> None:
         self._engine = engine
         self._preparing = preparing
         self._deployment = deployment
         self._seconds = seconds
+        self._attachments = attachments
         self._redact = redact
         self._changing = Lanes(1)
 
@@ -127,6 +131,17 @@ class RunContainers:
                 return
             await asyncio.sleep(GONE_PAUSE)
         raise EngineUnavailable(f"container {run.container} can't be removed")
+
+    async def hand_in(self, run: Run, waiting: Sequence[FollowUp]) -> None:
+        """Put what was said into the run's inbox; the driver takes each id once, however often it is put."""
+        files = orders.inbox(waiting)
+        if files:
+            names = [name for follow_up in waiting for name in follow_up.attachments]
+            attached = await asyncio.to_thread(orders.attached, self._attachments, names)
+            with suppress(ContainerMissing, EngineUnavailable):  # not started yet, or no longer listening
+                if attached:
+                    await self._engine.put(run.container, "/workspace", attached)
+                await self._engine.put(run.container, f"{run.folder}/inbox", files)
 
     async def ask_to_end(self, run: Run) -> None:
         """Tell a run that somebody wants it to end; one that has no container that runs hears it when it has.

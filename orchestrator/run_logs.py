@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from orchestrator.claude.transcript import transcript
 from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
 from orchestrator.workspaces import Run
+
+
+async def save_log(engine: Engine, run: Run, redact: Callable[[str], str], path: Path) -> None:
+    """Bring the log out of the volume, if it has one. Raises OSError."""
+    text = await log_of(engine, run, redact)
+    if text is not None:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(path.write_text, text)
 
 
 async def log_of(engine: Engine, run: Run, redact: Callable[[str], str]) -> str | None:

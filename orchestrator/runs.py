@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
-from orchestrator import orders, problems, pull_request
-from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
-from orchestrator.durability import Underway, begin
+from orchestrator import problems, pull_request
+from orchestrator.containers import Engine, EngineUnavailable
+from orchestrator.durability import begin_again, broken
 from orchestrator.following import WAITING, Followed, Following, Hooks
 from orchestrator.forge import Forge, ForgeError
 from orchestrator.gateway.server import Gateway
@@ -30,12 +29,14 @@ from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem, Report, RunState
 from orchestrator.reviving import Death
 from orchestrator.run_containers import RunContainers
-from orchestrator.run_logs import log_of
+from orchestrator.run_logs import save_log
 from orchestrator.run_options import RunOptions
 from orchestrator.run_starting import RunStarting, StopWished
+from orchestrator.underway import Underway
 from orchestrator.watcher import Watcher
 from orchestrator.workspaces import Run
 
+WORKFLOW = "run-"  # before a run's id: the name of its workflows
 OPENING = "Opening the pull request"
 
 # Why a workspace is in another state, see History.
@@ -106,6 +107,7 @@ class Runs(DBOSConfiguredInstance):
             preparing=preparing,
             deployment=options.deployment,
             seconds=options.seconds,
+            attachments=options.attachments,
             redact=redact,
         )
         self._starting = RunStarting(engine=engine, records=records, containers=self._containers, disk=disk)
@@ -123,19 +125,32 @@ class Runs(DBOSConfiguredInstance):
         return run
 
     async def take_up(self, run_id: str) -> None:
-        """Have a live run carried through, any number of times: what is at it already goes on."""
-        await begin(self.execute, f"run-{run_id}", run_id)
+        """Have a run carried through, any number of times: one more workflow begins where none is at it."""
+        await begin_again(self._underway, self.execute, f"{WORKFLOW}{run_id}", run_id)
+
+    async def mend(self) -> None:
+        """Take up live runs that nothing is at, and ended ones whose end was not carried through to people.
+
+        The first are there when Heddle died right after making a row, both when a workflow was broken.
+        """
+        for run_id in await self._records.live_runs():
+            if not self._underway.at_work(f"{WORKFLOW}{run_id}"):
+                await self.take_up(run_id)
+        for name in await broken(self._underway, WORKFLOW):
+            run_id = name.removeprefix(WORKFLOW)
+            if await self._records.has_run(run_id):
+                log.warning("the end of a run is carried through once more", run=run_id)
+                await self.take_up(run_id)
 
     async def revive(self, run_id: str, reason: str) -> None:
-        """Let a frozen container of a run that is at work go on, and see to it that somebody follows the run.
+        """Let a frozen container of a run go on, and see to it that somebody follows the run. Raises EngineUnavailable.
 
-        Whether a container that has ended is brought up again only its follower can say: the journal knows whether
-        that was the run's end. Raises EngineUnavailable.
+        Whether one that has ended is brought up again only its follower can say: the journal knows the run's end.
         """
         run = await self._records.run(run_id)
-        if run.state is not RunState.WORKING:
+        if run.state.ended:
             return
-        found = await self._engine.find(run.container)
+        found = await self._engine.find(run.container) if run.state is RunState.WORKING else None
         if found is not None and found.state == "paused":
             log.info("reviving a run", run=run_id, reason=reason)
             await self._containers.bring_up(run)  # who follows the run finds a problem out as well
@@ -316,9 +331,8 @@ class Runs(DBOSConfiguredInstance):
     @DBOS.step()
     async def _collect(self, run_id: str) -> None:
         """Bring the log out of the volume. A run without one, or an Engine that is away, is no obstacle."""
-        text = await log_of(self._engine, await self._records.run(run_id), self._redact)
-        if text is not None:
-            await asyncio.to_thread(_write, self._log(run_id), text)
+        run = await self._records.run(run_id)
+        await save_log(self._engine, run, self._redact, self._log(run_id))
 
     @DBOS.step()
     async def _tell(self, run_id: str) -> None:
@@ -365,16 +379,7 @@ class Runs(DBOSConfiguredInstance):
         await self._records.hand_over([follow_up.message_id for follow_up in waiting], following.id)
 
     async def _put_follow_ups(self, run: Run) -> None:
-        """Put what was said into the run's inbox; the driver takes each id once, however often it is put."""
-        waiting = await self._records.follow_ups(run.id)
-        files = orders.inbox(waiting)
-        if files:
-            names = [name for follow_up in waiting for name in follow_up.attachments]
-            attached = await asyncio.to_thread(orders.attached, self._options.attachments, names)
-            with suppress(ContainerMissing, EngineUnavailable):  # not started yet, or no longer listening
-                if attached:
-                    await self._engine.put(run.container, "/workspace", attached)
-                await self._engine.put(run.container, f"{run.folder}/inbox", files)
+        await self._containers.hand_in(run, await self._records.follow_ups(run.id))
 
     async def _note(self, run: Run, to: WorkspaceState, reason: str) -> None:
         """Let the workspace's state say what its run is about, unless an opening holds it or waits for it."""
@@ -392,8 +397,3 @@ class Runs(DBOSConfiguredInstance):
 
     def _log(self, run_id: str) -> Path:
         return self._options.logs / f"{run_id}.log"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)

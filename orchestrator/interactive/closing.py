@@ -11,7 +11,7 @@ import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
 from orchestrator.containers import Engine, EngineUnavailable
-from orchestrator.durability import Underway, begin
+from orchestrator.durability import begin, begin_again, broken, goes_on
 from orchestrator.forge import ForgeError
 from orchestrator.gateway.server import Gateway
 from orchestrator.git import GitError
@@ -29,8 +29,10 @@ from orchestrator.preparing import door_of
 from orchestrator.recovery.history import History
 from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import Problem
+from orchestrator.underway import Underway
 from orchestrator.workspaces import Workspace, new_id
 
+_FAILED = "opening-failed-"  # before an opening's id: the name of the workflows that end a start
 LOOKS = 3  # at a workspace whose container goes away while it is asked
 STOP_SECONDS = 5
 AWAKE_SECONDS = 60.0  # for a container that sleeps
@@ -117,10 +119,7 @@ class Closing(DBOSConfiguredInstance):
 
     async def take_up(self, opening: Opening) -> None:
         """As `begin_close`, unless its workflow is there and goes on by itself."""
-        pending = await DBOS.list_workflows_async(
-            workflow_id_prefix=_prefix(opening), status=["PENDING", "ENQUEUED", "DELAYED"]
-        )
-        if not pending:
+        if not await goes_on(self._underway, _prefix(opening)):
             await self.begin_close(opening)
 
     async def begin_failure(self, opening: Opening, problem: Problem) -> None:
@@ -131,7 +130,12 @@ class Closing(DBOSConfiguredInstance):
 
     async def take_failure_up(self, opening: Opening) -> None:
         """The rest of `begin_failure`, any number of times."""
-        await begin(self.fail, f"opening-failed-{opening.id}", opening.id)
+        await begin_again(self._underway, self.fail, f"{_FAILED}{opening.id}", opening.id)
+
+    async def mend(self) -> None:
+        """Carry ends of starts through to people whose workflow was broken (see `broken`)."""
+        for name in await broken(self._underway, _FAILED):
+            await begin_again(self._underway, self.fail, name, name.removeprefix(_FAILED))
 
     @DBOS.workflow()
     async def close(self, opening_id: str) -> None:

@@ -12,7 +12,6 @@ import structlog
 from orchestrator import terminal_socket
 from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.database import Database
-from orchestrator.durability import Underway
 from orchestrator.forge import Forge
 from orchestrator.gateway.server import Gateway
 from orchestrator.interactive import answers, reasons
@@ -40,6 +39,7 @@ from orchestrator.preparing import Machine, Preparing, nowhere
 from orchestrator.records import Records, RunRequest
 from orchestrator.recovery.history import History, Move
 from orchestrator.recovery.states import WorkspaceState
+from orchestrator.underway import Underway
 from orchestrator.workspaces import Run, Workspace
 
 __all__ = [
@@ -63,10 +63,10 @@ log = structlog.get_logger(__name__)
 class Interactive:
     """Opens, wakes, watches, rests and closes workspaces, and knows their terminals.
 
-    Made before the workflows are launched. lanes: the same as the runs'. watching: how many browsers are connected
-    with a workspace's terminals; revoke: cuts those connections. redact: takes secrets out of what people see.
-    before_rest: saves what the remote lacks before a pause or a stop; forget: gives up what was saved of a workspace that
-    is closed, and raises nothing. disk: raises DiskFull when nothing new may begin.
+    Made before the workflows are launched. lanes: the runs' own. watching: how many browsers a workspace's terminals
+    have; revoke: cuts those connections. redact: takes secrets out of what people see. before_rest: saves what the
+    remote lacks before a pause or a stop; forget: gives that up for a closed workspace, and raises nothing. disk:
+    raises DiskFull when nothing new may begin.
     """
 
     def __init__(
@@ -211,11 +211,12 @@ class Interactive:
         """After Heddle's start: the doors of open workspaces, and the starts and ends that were interrupted."""
         await self._taking_up.all()
 
-    async def take_up(self, opening_id: str) -> None:
-        """Go on with a start or a close that nobody is at, any number of times; an open one gets its doors.
+    async def mend(self) -> None:
+        """Go on with ends of starts that broke before anybody was told."""
+        await self._closing.mend()
 
-        Raises EngineUnavailable, OSError.
-        """
+    async def take_up(self, opening_id: str) -> None:
+        """Go on with a start or a close that nobody is at; an open one gets its doors. Raises EngineUnavailable, OSError."""
         await self._taking_up.one(opening_id)
 
     async def recover_one(self, workspace_id: str, *, restore: bool = False) -> None:
@@ -238,9 +239,8 @@ class Interactive:
     ) -> Work | None:
         """Close a workspace for good whose conversation has ended, quietly opened for it where it is not open.
 
-        The work that the remote lacked and that is at the rescue ref now; None when there was none, or when somebody
-        else took the workspace meanwhile. announce: is told of that work before anything happens to it; what it raises
-        puts the clean-up off. Raises NotCleanedUp, StartFailed.
+        The work that is at the rescue ref now; None when there was none, or somebody else took the workspace meanwhile.
+        announce: hears of that work first; what it raises puts the clean-up off. Raises NotCleanedUp, StartFailed.
         """
         return await self._cleaning_up.clean_up(workspace_id, announce)
 

@@ -86,13 +86,6 @@ class Adopting:
         if run_id:
             await self._go_on(run_id)
 
-    async def live_runs(self) -> None:
-        """Begin the workflow of every live run that has none: Heddle may have died right after making its row."""
-        async with self._database.read() as session:
-            ids = list(await session.scalars(sa.select(RunRow.id).where(RunRow.state.in_(LIVE_RUNS))))
-        for run_id in ids:
-            await self._go_on(run_id)
-
     async def _look(self, action: Adopt) -> _Found:
         """A container of an opening counts unless only a run's is alive: a workspace is held by one of them."""
         opening, run = dict(action.opening), dict(action.run)

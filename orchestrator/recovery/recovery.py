@@ -123,13 +123,13 @@ class Recovery:
                 rows, actions = await self._decide(first=first)
                 if first:
                     await self._executor.tell_again(rows)
-                    await self._hands.adopting.live_runs()
             except Exception as error:
                 self._counts.sweep_failures += 1
                 log.warning("a sweep could not look", error=repr(error))
                 return
             self._counts.swept(time.monotonic() - begun, time.time())
             tasks = self._executor.begin(actions, {row.id: row for row in rows}, begun)
+            await self._mend()
             awaited = [
                 task
                 for task, action in zip(tasks, actions, strict=True)
@@ -137,6 +137,15 @@ class Recovery:
             ]
             if awaited:
                 await asyncio.wait(awaited, timeout=PATIENCE_SECONDS)
+
+    async def _mend(self) -> None:
+        """What Docker can't tell: that nothing is at a run or at the end of a start any more."""
+        for mend in (self._hands.runs.mend, self._hands.interactive.mend):
+            try:
+                await mend()
+            except Exception as error:
+                self._counts.sweep_failures += 1
+                log.warning("what is broken could not be taken up", error=repr(error))
 
     async def _decide(self, *, first: bool) -> tuple[list[Row], list[Action]]:
         ended = await self._ended.ended()

@@ -13,7 +13,10 @@ import pytest
 from dbos import DBOS
 
 from orchestrator import durability
-from orchestrator.durability import Durability, Underway, begin, forget
+from orchestrator import underway as underway_module
+from orchestrator.durability import Durability, begin, begin_again, broken, forget, goes_on
+from orchestrator.underway import Underway
+from tests.full_disk import empty, fill
 
 DONE: list[str] = []
 
@@ -50,8 +53,96 @@ async def test_ended_workflows_are_forgotten_and_live_ones_are_not(
     assert sorted(DONE) == ["0", "1", "2", "3", "4"]
 
 
+TRIED: list[str] = []
+UNDERWAY = Underway()
+
+
+@DBOS.workflow()
+async def _breaks_twice(word: str) -> None:
+    with UNDERWAY:
+        TRIED.append(word)
+        if len(TRIED) <= 2:
+            raise OSError("database or disk is full")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is broken is begun again at once."""
+    monkeypatch.setattr(underway_module, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(underway_module, "PAUSE_SECONDS", 0.0)
+
+
+async def _statuses(prefix: str) -> dict[str, str]:
+    known = await DBOS.list_workflows_async(workflow_id_prefix=prefix)
+    return {each.workflow_id: each.status for each in known}
+
+
+async def test_work_whose_workflow_was_broken_is_begun_again_and_done_once(
+    tmp_path: Path, impatient: None
+) -> None:
+    TRIED.clear()
+    made = Durability(f"sqlite:///{tmp_path}/heddle.db", UNDERWAY)
+    made.launch()
+    try:
+        async with asyncio.timeout(30):
+            await begin_again(UNDERWAY, _breaks_twice, "work-1234", "x")
+            while "SUCCESS" not in (await _statuses("work-")).values():
+                for name in await broken(UNDERWAY, "work-"):
+                    assert name == "work-1234"
+                    await asyncio.gather(*(begin_again(UNDERWAY, _breaks_twice, name, "x") for _ in range(3)))
+                await asyncio.sleep(0.02)
+        assert await _statuses("work-") == {
+            "work-1234": "ERROR",
+            "work-1234.1": "ERROR",
+            "work-1234.2": "SUCCESS",
+        }
+        assert TRIED == ["x", "x", "x"]
+        assert await broken(UNDERWAY, "work-") == []
+        assert await _statuses("work-") == {"work-1234.2": "SUCCESS"}, "nobody asks for the broken ones again"
+    finally:
+        await made.close()
+
+
+STEPS: list[str] = []
+
+
+@DBOS.step()
+async def _step(word: str) -> None:
+    STEPS.append(word)
+
+
+@DBOS.workflow()
+async def _in_steps(word: str) -> None:
+    with UNDERWAY:
+        await _step(word)
+
+
+async def test_one_that_could_not_even_say_so_is_begun_again(tmp_path: Path, impatient: None) -> None:
+    """On a full disk neither what a step has done can be written down nor that its workflow broke over that."""
+    made = Durability(f"sqlite:///{tmp_path}/heddle.db", UNDERWAY)
+    made.launch()
+    try:
+        fill(tmp_path / "heddle.db")
+        await begin_again(UNDERWAY, _in_steps, "silent-1", "x")
+        async with asyncio.timeout(30):
+            while not STEPS or UNDERWAY.at_work("silent-1"):
+                await asyncio.sleep(0.02)
+        assert await _statuses("silent-") == {"silent-1": "PENDING"}
+        assert not await goes_on(UNDERWAY, "silent-")
+        empty(tmp_path / "heddle.db")
+        assert await broken(UNDERWAY, "silent-") == ["silent-1"]
+        await begin_again(UNDERWAY, _in_steps, "silent-1", "x")
+        async with asyncio.timeout(30):
+            while "SUCCESS" not in (await _statuses("silent-")).values():
+                await asyncio.sleep(0.02)
+        assert await broken(UNDERWAY, "silent-") == []
+        assert await _statuses("silent-") == {"silent-1.1": "SUCCESS"}
+    finally:
+        await made.close()
+
+
 async def test_a_workflow_that_does_not_let_go_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durability, "CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr(underway_module, "CANCEL_SECONDS", 0.05)
     underway, released = Underway(), asyncio.Event()
 
     async def stubborn() -> None:

@@ -17,9 +17,10 @@ from bot.tables import ConversationRow, DeliveryRow, MessageRow, PostRow
 from orchestrator.cleaning.shelves import Shelf, WorkflowShelf, orchestrators
 from orchestrator.cleaning.workspace_rows import Marks, WorkspaceRows
 from orchestrator.database import Base, Database
-from orchestrator.durability import Durability, Underway, begin, forget
+from orchestrator.durability import Durability, begin, forget
 from orchestrator.recovery.states import WorkspaceState
 from orchestrator.tables import FollowUpRow, MoveRow, OpeningRow, RunRow, TerminalRow, WorkspaceRow
+from orchestrator.underway import Underway
 from web.tables import SessionRow
 
 OLD, CUT, YOUNG = 1_000.0, 2_000.0, 3_000.0

@@ -18,7 +18,7 @@ from bot.schema import migrate
 from orchestrator.cleaning.disk import DiskFull
 from orchestrator.containers import Engine, Limits
 from orchestrator.database import Database
-from orchestrator.durability import Durability, Underway
+from orchestrator.durability import Durability
 from orchestrator.forge import Identity
 from orchestrator.gateway.server import Gateway
 from orchestrator.interactive.interactive import Interactive, InteractiveOptions
@@ -30,6 +30,7 @@ from orchestrator.records import Records, RunRequest
 from orchestrator.recovery.history import History
 from orchestrator.recovery.states import WorkspaceState
 from orchestrator.report import PullRequest
+from orchestrator.underway import Underway
 from playground.cleaning import remove_deployment
 from playground.github.server import GitHubStandIn
 from playground.town import DOCKER_HOST, SAMPLE

@@ -13,12 +13,14 @@ from docker.api.exec_api import ExecApiMixin
 from docker.errors import APIError
 from requests import Response
 
+from orchestrator import underway
 from orchestrator.interactive.closing import Closing, Looked
 from orchestrator.interactive.interactive import NotOpen
 from orchestrator.interactive.opening import Opening, OpeningState, Summary, Word
 from orchestrator.interactive.remote import Remote
 from orchestrator.records import FollowUp
 from orchestrator.report import RunState
+from tests.full_disk import empty, fill
 from tests.orchestrator.interactive.house import (
     REPOSITORY,
     REQUEST,
@@ -208,6 +210,22 @@ async def test_interrupted_close_goes_on(
         summaries = [summary for _, summary in house.told.closed_with]
         assert len(set(summaries)) == 1
         assert summaries[0].commits
+
+
+async def test_close_that_broke_on_a_full_disk_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(underway, "FRESH_SECONDS", 0.0)
+    async with house.heddle() as heddle:
+        opening = await heddle.opened()
+        fill(house.folder / "heddle.db")
+        assert await heddle.interactive.close(opening.workspace.id, Word.NONE, "Ada") is None
+        async with asyncio.timeout(60):
+            while heddle.interactive.busy(opening.workspace.id) or not containers(house):
+                await asyncio.sleep(0.05)
+        assert (await heddle.openings.opening(opening.id)).state is OpeningState.CLOSING
+        empty(house.folder / "heddle.db")
+        await heddle.interactive.take_up(opening.id)
+        await heddle.until(opening, OpeningState.CLOSED)
+        nothing_left(house, opening)
 
 
 async def test_removed_container_does_not_stop_a_close(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator import underway
 from orchestrator.interactive.interactive import NotOpen, StartFailed
 from orchestrator.interactive.opening import OpeningState
+from tests.full_disk import empty, fill
 from tests.orchestrator.interactive.house import (
     REQUEST,
     House,
@@ -138,6 +140,26 @@ async def test_failed_start_is_told_and_can_be_tried_again(house: House) -> None
         await heddle.interactive.wake(opening.workspace.id)
         assert await heddle.answers(again)
     assert len(house.told.failures) == 1
+
+
+async def test_failed_start_is_told_although_its_end_broke_on_a_full_disk(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(underway, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(underway, "PAUSE_SECONDS", 0.0)
+    house.image = "heddle-test-of-an-image-that-nobody-has"
+    async with house.heddle() as heddle:
+        fill(house.folder / "heddle.db")
+        opening = await heddle.interactive.open(REQUEST, "Ada")
+        await heddle.until(opening, OpeningState.FAILED)
+        while heddle.interactive.busy(opening.workspace.id):
+            await asyncio.sleep(0.02)
+        assert house.told.failures == []
+        empty(house.folder / "heddle.db")
+        async with asyncio.timeout(20):
+            while not house.told.failures:
+                await heddle.interactive.mend()
+                await asyncio.sleep(0.1)
 
 
 async def test_missing_base_is_said_in_words(house: House) -> None:

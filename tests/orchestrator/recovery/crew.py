@@ -77,6 +77,8 @@ class Workers:
     saving: Callable[[str], Awaitable[None]] = nothing
     at_work: set[str] = field(default_factory=set)
     looking: dict[str, int] = field(default_factory=dict)
+    mended: int = 0
+    unmendable: list[Exception] = field(default_factory=list)
 
     async def recover_one(self, workspace_id: str, *, restore: bool = False) -> None:
         self.done.append(("restore" if restore else "recover", workspace_id))
@@ -104,6 +106,11 @@ class Workers:
 
     async def revive(self, run_id: str, reason: str) -> None:
         self.done.append(("revive", run_id))
+
+    async def mend(self) -> None:
+        self.mended += 1
+        if self.unmendable:
+            raise self.unmendable.pop()
 
     async def save(self, workspace_id: str, reason: str) -> None:
         self.done.append(("save", workspace_id))

@@ -15,7 +15,6 @@ from orchestrator.interactive.openings import Openings
 from orchestrator.recovery.actions import Adopt
 from orchestrator.recovery.adopting import TASK
 from orchestrator.recovery.states import WorkspaceState
-from orchestrator.report import RunState
 from orchestrator.tables import MoveRow, OpeningRow, RunRow, TerminalRow, WorkspaceRow
 from orchestrator.workspaces import new_id
 from tests.orchestrator.recovery.crew import Crew
@@ -221,10 +220,3 @@ async def test_nothing_is_made_where_nobody_can_be_told(crew: Crew, yard: Yard) 
     assert await rows_of(crew.database, WorkspaceRow) == []
     await crew.adopting.adopt(action)
     assert len(await rows_of(crew.database, WorkspaceRow)) == 1
-
-
-async def test_live_runs_are_taken_up(crew: Crew) -> None:
-    live = await add_workspace(crew.database, S.RUNNING, run=RunState.WORKING)
-    await add_workspace(crew.database, S.STOPPED, run=RunState.FAILED)
-    await crew.adopting.live_runs()
-    assert crew.workers.done == [("go on", f"r-{live}")]

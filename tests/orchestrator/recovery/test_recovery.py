@@ -266,6 +266,19 @@ async def test_hundred_workspaces_cost_two_calls(crew: Crew, yard: Yard, tmp_pat
     assert len(crew.counts.sweep_seconds) == crew.counts.sweeps
 
 
+async def test_what_nothing_is_at_is_taken_up_by_every_sweep(crew: Crew, yard: Yard) -> None:
+    """And what goes wrong there keeps a sweep from nothing."""
+    one, name = await opened(crew, yard)
+    await yard.engine.remove(name)
+    crew.workers.unmendable = [OSError("database or disk is full")]
+    recovery = crew.recovery()
+    await recovery.start()
+    assert (crew.workers.mended, crew.counts.sweep_failures) == (2, 1)
+    await crew.until(lambda: ("recover", one) in crew.workers.done)
+    await recovery.sweep()
+    assert (crew.workers.mended, crew.counts.sweep_failures) == (4, 1)
+
+
 async def test_daemon_that_returns_is_swept_at_once(crew: Crew, yard: Yard, tmp_path: Path) -> None:
     one, name = await opened(crew, yard)
     toll = Toll()

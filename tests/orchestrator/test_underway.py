@@ -1,0 +1,73 @@
+"""Which workflows go on, and when one more is begun."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.underway import (
+    FRESH_SECONDS,
+    LONGEST_PAUSE,
+    PAUSE_SECONDS,
+    UNFINISHED,
+    Underway,
+    Workflow,
+    name_of,
+    successor,
+)
+
+BEGUN = time.time()
+
+
+def after(seconds: float) -> float:
+    """A time at which this process has long been running."""
+    return BEGUN + 100_000 + seconds
+
+
+@given(st.from_regex(r"[a-z-]+-[0-9a-f]{12}", fullmatch=True), st.integers(0, 10_000))
+def test_successors_share_their_name(name: str, number: int) -> None:
+    assert name_of(successor(name, number)) == name
+
+
+async def test_what_is_executed_goes_on_whatever_is_written_down() -> None:
+    underway = Underway()
+    with underway:
+        assert not underway.executes("run-1")  # this is no workflow
+    assert not underway.at_work("run-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "expected"),
+    [
+        ("PENDING", 0, True),
+        ("PENDING", FRESH_SECONDS - 1, True),
+        ("PENDING", FRESH_SECONDS + 1, False),
+        ("PENDING", -100, False),
+        ("ERROR", 0, False),
+        ("SUCCESS", 0, False),
+    ],
+)
+def test_what_was_just_written_down_is_about_to_begin(status: str, age: float, expected: bool) -> None:
+    assert Underway().goes_on([Workflow("run-1", status, after(-age))], after(0)) is expected
+
+
+def test_what_an_earlier_process_left_is_taken_up_first() -> None:
+    left = [Workflow("run-1", "PENDING", BEGUN - 5000)]
+    underway = Underway()
+    assert underway.goes_on(left, time.time())
+    assert not underway.due(left, time.time())
+    assert underway.due(left, after(0))
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+@pytest.mark.parametrize("count", [1, 2, 5, 50])
+def test_pauses_grow_up_to_an_hour(status: str, count: int) -> None:
+    known = [Workflow(f"run-1.{number}", status, after(0)) for number in range(count)]
+    pause = min(LONGEST_PAUSE, PAUSE_SECONDS * 2 ** (count - 1))
+    underway = Underway()
+    assert not underway.due(known, after(pause - 1))
+    assert underway.due(known, after(pause + 1))
+    assert underway.due(known, after(-5000)), "a clock that went back delays nothing"
