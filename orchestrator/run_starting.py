@@ -1,4 +1,4 @@
-"""The start of a run: from a wish to a container that runs, with patience for an Engine that is away for a moment."""
+"""The start of a run: from a wish to a container that runs, with patience for whatever is away for a moment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from orchestrator.containers import ContainerMissing, Engine, EngineUnavailable
+from orchestrator.following import WAITING
+from orchestrator.forge import ForgeUnavailable
+from orchestrator.mirrors import RepositoryUnreachable
 from orchestrator.records import Records
 from orchestrator.report import Problem, RunState
 from orchestrator.run_containers import RunContainers
 from orchestrator.workspaces import Run
 
 PATIENCE_SECONDS = 30.0  # for an Engine that is away
+HOST_PATIENCE_SECONDS = 120.0  # for a code host that is away
 PAUSE_SECONDS = 0.5
+LONGEST_PAUSE = 8.0  # between questions to a code host
+WAITING_FOR_HOST = "Waiting for the code host to answer"
+
+_NEVER = float("-inf")
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +33,7 @@ class StopWished(Exception):
 
 
 class RunStarting:
-    """Starts runs. disk: raises DiskFull when nothing new may begin."""
+    """Starts runs. disk: raises DiskFull when nothing new may begin. redact: takes secrets out of the log."""
 
     def __init__(
         self,
@@ -34,18 +42,22 @@ class RunStarting:
         records: Records,
         containers: RunContainers,
         disk: Callable[[], Awaitable[None]],
+        redact: Callable[[str], str],
     ) -> None:
         self._engine = engine
         self._records = records
         self._containers = containers
         self._disk = disk
+        self._redact = redact
 
-    async def prepare(self, run: Run, waiting: Callable[[], None]) -> Problem | None:
-        """Have a container that only needs to be started. waiting: told once when the Engine is away.
+    async def prepare(self, run: Run, waiting: Callable[[str], None]) -> Problem | None:
+        """Have a container that only needs to be started.
 
+        waiting: told for what, once when the Engine and once when the code host is away.
         Raises StopWished, DiskFull, and as Preparing.prepare does.
         """
-        away_since: float | None = None
+        engine_since = host_since = _NEVER
+        pause = PAUSE_SECONDS
         checked = False
         while True:
             if (await self._records.run(run.id)).stop_requested:
@@ -57,13 +69,23 @@ class RunStarting:
                 return await self._containers.prepare(run)
             except EngineUnavailable as error:
                 now = time.monotonic()
-                if away_since is None:
-                    away_since = now
+                if engine_since == _NEVER:
+                    engine_since = now
                     log.warning("waiting for Docker", run=run.id, error=str(error))
-                    waiting()
-                if now - away_since > PATIENCE_SECONDS or await self._answers():
+                    waiting(WAITING)
+                if now - engine_since > PATIENCE_SECONDS or await self._answers():
                     raise
-            await asyncio.sleep(PAUSE_SECONDS)
+                pause = PAUSE_SECONDS
+            except (RepositoryUnreachable, ForgeUnavailable) as error:
+                now = time.monotonic()
+                if host_since == _NEVER:
+                    host_since = now
+                    log.warning("waiting for the code host", run=run.id, error=self._redact(str(error)))
+                    waiting(WAITING_FOR_HOST)
+                if now - host_since > HOST_PATIENCE_SECONDS:
+                    raise
+                pause = min(LONGEST_PAUSE, pause * 2)
+            await asyncio.sleep(pause)
 
     async def start(self, run: Run) -> None:
         """Start the container, or leave that to whoever follows the run when nobody can say whether it has started.

@@ -11,16 +11,16 @@ from pathlib import Path
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
 
-from orchestrator import problems, pull_request
+from orchestrator import problems
 from orchestrator.containers import Engine, EngineUnavailable
 from orchestrator.durability import begin_again, broken
-from orchestrator.following import WAITING, Followed, Following, Hooks
-from orchestrator.forge import Forge, ForgeError
+from orchestrator.following import Followed, Following, Hooks
+from orchestrator.forge import Forge
 from orchestrator.gateway.server import Gateway
 from orchestrator.interactive.holding import Held
 from orchestrator.interactive.openings import Openings
 from orchestrator.lanes import Lanes
-from orchestrator.mirrors import Mirrors, RepositoryMissing, RepositoryUnreachable
+from orchestrator.mirrors import Mirrors
 from orchestrator.persistence import persist
 from orchestrator.preparing import Machine, Preparing, door_of, nowhere
 from orchestrator.records import FollowUp, Records, RunRequest, request_after
@@ -31,6 +31,7 @@ from orchestrator.reviving import Death
 from orchestrator.run_containers import RunContainers
 from orchestrator.run_logs import save_log
 from orchestrator.run_options import RunOptions
+from orchestrator.run_publishing import RunPublishing
 from orchestrator.run_starting import RunStarting, StopWished
 from orchestrator.underway import Underway
 from orchestrator.watcher import Watcher
@@ -110,7 +111,10 @@ class Runs(DBOSConfiguredInstance):
             attachments=options.attachments,
             redact=redact,
         )
-        self._starting = RunStarting(engine=engine, records=records, containers=self._containers, disk=disk)
+        self._publishing = RunPublishing(mirrors=mirrors, forge=forge, redact=redact)
+        self._starting = RunStarting(
+            engine=engine, records=records, containers=self._containers, disk=disk, redact=redact
+        )
         self._untouched: set[str] = set()  # runs that this process has started and Claude has not begun
 
     async def begin(self, request: RunRequest) -> Run:
@@ -197,8 +201,8 @@ class Runs(DBOSConfiguredInstance):
         self._watcher.changed(run.conversation_id, replace(run.first_report(), state=RunState.STARTING))
         await self._note(run, WorkspaceState.STARTING, STARTS.format(words=run.first_words(self._redact)))
 
-        def waiting() -> None:
-            report = replace(run.first_report(), state=RunState.STARTING, activity=WAITING)
+        def waiting(for_what: str) -> None:
+            report = replace(run.first_report(), state=RunState.STARTING, activity=for_what)
             self._watcher.changed(run.conversation_id, report)
 
         try:
@@ -303,30 +307,11 @@ class Runs(DBOSConfiguredInstance):
         report = run.report
         if report is None or run.state.ended or not head:
             return
-        workspace = run.workspace
-        try:
-            remote = await self._mirrors.remote_head(workspace.repository, workspace.branch)
-            if remote != head:
-                problem = Problem(
-                    problems.NOT_ON_REMOTE.format(branch=workspace.branch), problems.NOT_ON_REMOTE_TODO
-                )
-                await self._fail(run, report, problem)
-                return
-            opened = await self._forge.open_pull_request(
-                workspace.repository,
-                branch=workspace.branch,
-                base=workspace.base,
-                title=self._redact(pull_request.title(run.title or run.task)),
-                body=self._redact(pull_request.body(report, run.link, run.fixes)),
-            )
-        except (ForgeError, RepositoryMissing, RepositoryUnreachable) as error:
-            problem = Problem(
-                problems.NO_PULL_REQUEST.format(branch=workspace.branch, error=error),
-                problems.NO_PULL_REQUEST_TODO,
-            )
-            await self._fail(run, report, problem)
-            return
-        await self._end(run, replace(report, pull_request=opened))
+        outcome = await self._publishing.publish(run, report, head)
+        if isinstance(outcome, Problem):
+            await self._fail(run, report, outcome)
+        else:
+            await self._end(run, replace(report, pull_request=outcome))
 
     @DBOS.step()
     async def _collect(self, run_id: str) -> None:
