@@ -93,14 +93,15 @@ async def begin(
 async def begin_again(
     underway: Underway, workflow: Callable[..., Coroutine[Any, Any, None]], name: str, *arguments: str
 ) -> None:
-    """As `begin`, for work that is not done yet: one more workflow begins where none of that name goes on.
+    """As `begin`, for work that is not done yet: one more workflow begins where none of that name goes on, and some
+    time after the last one broke.
 
     name: of the first one; `.1`, `.2`, … are put to it for those that follow, so that two callers begin the same one.
     """
 
     async def start() -> None:
         known = await _known(name)
-        if not underway.goes_on(known, time.time()):
+        if underway.due(known, time.time()):
             with SetWorkflowID(successor(name, len(known))):
                 await DBOS.start_workflow_async(workflow, *arguments)
 

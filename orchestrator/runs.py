@@ -129,7 +129,7 @@ class Runs(DBOSConfiguredInstance):
         return run
 
     async def take_up(self, run_id: str) -> None:
-        """Have a run carried through, any number of times: one more workflow begins where none is at it."""
+        """Have a run carried through, any number of times: see `begin_again`."""
         await begin_again(self._underway, self.execute, f"{WORKFLOW}{run_id}", run_id)
 
     async def mend(self) -> None:

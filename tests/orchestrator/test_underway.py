@@ -62,6 +62,10 @@ def test_what_an_earlier_process_left_is_taken_up_first() -> None:
     assert underway.due(left, after(0))
 
 
+def test_the_first_one_is_due_at_once() -> None:
+    assert Underway().due([], time.time())
+
+
 @pytest.mark.parametrize("status", UNFINISHED)
 @pytest.mark.parametrize("count", [1, 2, 5, 50])
 def test_pauses_grow_up_to_an_hour(status: str, count: int) -> None:
