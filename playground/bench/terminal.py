@@ -34,19 +34,19 @@ _TICK = 0.005
 
 
 class Proxy:
-    """`async with Proxy(folders)`: the server of `terminal_server` as a process."""
+    """`async with Proxy(folders)`: the server of `terminal_server`, or of another module, as a process."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], module: str = "playground.bench.terminal_server") -> None:
         self._folders = folders
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
 
     async def __aenter__(self) -> Proxy:
-        module = "playground.bench.terminal_server"
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            module,
+            self._module,
             *map(str, self._folders),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -112,7 +112,9 @@ async def measure(
         direct = Way(by_path(str(ends[0].path)), "/ws?arg={program}")
         ways = (proxy.way(), direct)
         say("Keys …")
-        keys = await asyncio.to_thread(_echoes, ways, KEYS)
+        async with Proxy([ends[0].path], "playground.bench.terminal_relay") as relay:
+            copied = Way(by_port(relay.port), direct.path)
+            heddle, bare, relayed = await asyncio.to_thread(_echoes, (*ways, copied), KEYS)
         say("Connections …")
         connects = await asyncio.to_thread(_connects, ways)
         say("Throughput …")
@@ -126,7 +128,8 @@ async def measure(
         proxy = await stack.enter_async_context(Proxy(near))
         each = await asyncio.to_thread(_idle, proxy, idle)
     return TerminalResult(
-        echo=keys,
+        echo=(heddle, bare),
+        relayed=relayed,
         connect=connects,
         bulk=bulks.seconds,
         cpu=bulks.cpu,
@@ -140,13 +143,14 @@ async def measure(
 _Pair = tuple[list[float], list[float]]
 
 
-def _echoes(ways: Sequence[Way], keys: int) -> _Pair:
-    """Seconds from a key to its echo, through Heddle and directly."""
-    times: _Pair = ([], [])
+def _echoes(ways: Sequence[Way], keys: int) -> tuple[list[float], ...]:
+    """Seconds from a key to its echo, by each of the ways."""
+    times = tuple(list[float]() for _ in ways)
     with ExitStack() as stack:
         terminals = [stack.enter_context(_running(way, "echo")) for way in ways]
         for number in range(keys + 100):
-            for which in (0, 1) if number % 2 else (1, 0):
+            for place in range(len(ways)):
+                which = (number + place) % len(ways)
                 terminal = terminals[which]
                 began = time.perf_counter()
                 terminal.type(b"x")
@@ -207,7 +211,8 @@ def _drain(terminal: TerminalClient) -> None:
 def _beside(ways: Sequence[Way], neighbour: Way) -> _Pair:
     """As `_echoes`, while another terminal, of another ttyd through the same Heddle, is read as fast as it comes."""
     with _flood(neighbour):
-        return _echoes(ways, NEIGHBOUR_KEYS)
+        heddle, bare = _echoes(ways, NEIGHBOUR_KEYS)
+    return heddle, bare
 
 
 @contextmanager

@@ -54,9 +54,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TerminalResult:
-    """Seconds, but for `idle_bytes`. cpu: of Heddle, for each bulk; stops: from Ctrl-C to quiet."""
+    """Seconds, but for `idle_bytes`. relayed: an echo through a process that only copies, see `terminal_relay`.
+    cpu: of Heddle, for each bulk; stops: from Ctrl-C to quiet."""
 
     echo: Pair
+    relayed: Sequence[float]
     connect: Pair
     bulk: Pair
     cpu: Sequence[float]
@@ -67,6 +69,7 @@ class TerminalResult:
 
     def rows(self) -> list[Row]:
         echo, bare = (statistics.median(times) for times in self.echo)
+        relayed = statistics.median(self.relayed)
         late, bare_late = (percentile(times, 99) for times in self.echo)
         ours, theirs = (self.sizes.bulk_bytes / statistics.median(times) for times in self.bulk)
         connect, bare_connect = (statistics.median(times) for times in self.connect)
@@ -81,6 +84,12 @@ class TerminalResult:
                 f"+{_micro(echo - bare)}",
                 f"+{_micro(ECHO_LIMIT)} (aim +{_micro(ECHO_AIM)})",
                 echo - bare <= ECHO_LIMIT,
+            ),
+            Row(
+                "… through a relay that only copies",
+                _micro(relayed),
+                _micro(bare),
+                f"+{_micro(relayed - bare)}",
             ),
             Row("… p99", _micro(late), _micro(bare_late), f"+{_micro(late - bare_late)}"),
             Row(

@@ -8,6 +8,7 @@ from playground.bench.terminal_result import Sizes, TerminalResult
 
 GOOD = TerminalResult(
     echo=([120e-6] * 10, [100e-6] * 10),
+    relayed=[115e-6] * 10,
     connect=([4.4e-3] * 3, [4e-3] * 3),
     bulk=([1.05] * 3, [1.0] * 3),
     cpu=[0.15, 0.16, 0.14],
@@ -27,6 +28,7 @@ def test_everything_within_its_limit_holds() -> None:
     assert over(GOOD) == []
     assert len({len(line.split("  ")) > 1 for line in GOOD.lines()}) == 1
     assert "+20 µs" in GOOD.lines()[1]
+    assert "+15 µs" in GOOD.lines()[2]
 
 
 def test_each_figure_over_its_limit_is_named() -> None:
