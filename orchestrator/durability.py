@@ -102,7 +102,7 @@ async def begin_again(
     async def start() -> None:
         known = await _known(name)
         if underway.due(known, time.time()):
-            with SetWorkflowID(successor(name, len(known))):
+            with SetWorkflowID(successor(name, known)):
                 await DBOS.start_workflow_async(workflow, *arguments)
 
     await asyncio.create_task(start(), context=contextvars.Context())

@@ -40,17 +40,23 @@ async def git(*arguments: str, cwd: Path | None = None, url: str = "", token: st
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             output, errors = await process.communicate()
-    except BaseException as error:
-        # All of it: a helper of git's that lives on holds the pipes, and reading would not end before it does.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()  # also where git itself has ended: its pipes are closed at their end only
-        if isinstance(error, TimeoutError):
-            raise GitError(f"git did not finish within {TIMEOUT_SECONDS:.0f} s") from None
+    except TimeoutError:
+        await _end(process)
+        raise GitError(f"git did not finish within {TIMEOUT_SECONDS:.0f} s") from None
+    except BaseException:
+        await _end(process)
         raise
     if process.returncode != 0:
         raise GitError(errors[-OUTPUT_BYTES:].decode(errors="replace"))
     return output.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """All of it, also where git itself has ended: a helper of its that lives on holds the pipes, and they are closed at
+    the end of what they bring only."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.communicate()
 
 
 def _environment(url: str, token: str | None) -> dict[str, str]:

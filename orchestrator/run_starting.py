@@ -23,8 +23,6 @@ PAUSE_SECONDS = 0.5
 LONGEST_PAUSE = 8.0  # between questions to a code host
 WAITING_FOR_HOST = "Waiting for the code host to answer"
 
-_NEVER = float("-inf")
-
 log = structlog.get_logger(__name__)
 
 
@@ -56,7 +54,16 @@ class RunStarting:
         waiting: told for what, once when the Engine and once when the code host is away.
         Raises StopWished, DiskFull, and as Preparing.prepare does.
         """
-        engine_since = host_since = _NEVER
+        since: dict[str, float] = {}  # by what is waited for
+
+        def patient(what: str, seconds: float, error: Exception) -> bool:
+            now = time.monotonic()
+            if what not in since:
+                since[what] = now
+                log.warning("a start waits", run=run.id, what=what, error=self._redact(str(error)))
+                waiting(what)
+            return now - since[what] <= seconds
+
         pause = PAUSE_SECONDS
         checked = False
         while True:
@@ -68,21 +75,11 @@ class RunStarting:
                     checked = True
                 return await self._containers.prepare(run)
             except EngineUnavailable as error:
-                now = time.monotonic()
-                if engine_since == _NEVER:
-                    engine_since = now
-                    log.warning("waiting for Docker", run=run.id, error=str(error))
-                    waiting(WAITING)
-                if now - engine_since > PATIENCE_SECONDS or await self._answers():
+                if not patient(WAITING, PATIENCE_SECONDS, error) or await self._answers():
                     raise
                 pause = PAUSE_SECONDS
             except (RepositoryUnreachable, ForgeUnavailable) as error:
-                now = time.monotonic()
-                if host_since == _NEVER:
-                    host_since = now
-                    log.warning("waiting for the code host", run=run.id, error=self._redact(str(error)))
-                    waiting(WAITING_FOR_HOST)
-                if now - host_since > HOST_PATIENCE_SECONDS:
+                if not patient(WAITING_FOR_HOST, HOST_PATIENCE_SECONDS, error):
                     raise
                 pause = min(LONGEST_PAUSE, pause * 2)
             await asyncio.sleep(pause)

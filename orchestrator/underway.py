@@ -20,7 +20,7 @@ CANCEL_SECONDS = 2.0  # for workflows that are broken off
 FRESH_SECONDS = 10.0  # in which a workflow that is written down, or was before this process began, begins
 PAUSE_SECONDS = 15.0  # until a broken one is begun again; twice as long each time
 LONGEST_PAUSE = 3600.0
-_SUCCESSOR = re.compile(r"\.\d+$")
+_SUCCESSOR = re.compile(r"\.(\d+)$")
 
 log = structlog.get_logger(__name__)
 
@@ -34,14 +34,20 @@ class Workflow:
     at: float
 
 
-def successor(name: str, before: int) -> str:
-    """The id of the workflow of that name that follows so many others."""
-    return f"{name}.{before}" if before else name
+def successor(name: str, known: Iterable[Workflow]) -> str:
+    """The id of the workflow of that name that follows all that are known; others may have been deleted."""
+    last = max((_number(each.id) for each in known), default=-1)
+    return name if last < 0 else f"{name}.{last + 1}"
 
 
 def name_of(workflow_id: str) -> str:
     """The name that a workflow and its successors share; it has no dot followed by nothing but digits at its end."""
     return _SUCCESSOR.sub("", workflow_id)
+
+
+def _number(workflow_id: str) -> int:
+    found = _SUCCESSOR.search(workflow_id)
+    return int(found[1]) if found is not None else 0
 
 
 class Underway:

@@ -32,7 +32,6 @@ from orchestrator.report import Problem
 from orchestrator.underway import Underway
 from orchestrator.workspaces import Workspace, new_id
 
-_FAILED = "opening-failed-"  # before an opening's id: the name of the workflows that end a start
 LOOKS = 3  # at a workspace whose container goes away while it is asked
 STOP_SECONDS = 5
 AWAKE_SECONDS = 60.0  # for a container that sleeps
@@ -43,6 +42,8 @@ NOT_RESCUED = "the code host does not have what was pushed to `{ref}`"
 LEFT = "this could not be rescued; everything else is at `{ref}`"
 ALL_LEFT = "this could not be rescued"
 NOT_ASKED = "the code host could not be asked: {error}"
+
+_FAILED = "opening-failed-"  # before an opening's id: the name of the workflows that end a start
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +136,9 @@ class Closing(DBOSConfiguredInstance):
     async def mend(self) -> None:
         """Carry ends of starts through to people whose workflow was broken (see `broken`)."""
         for name in await broken(self._underway, _FAILED):
-            await begin_again(self._underway, self.fail, name, name.removeprefix(_FAILED))
+            opening_id = name.removeprefix(_FAILED)
+            if await self._openings.has(opening_id):
+                await begin_again(self._underway, self.fail, name, opening_id)
 
     @DBOS.workflow()
     async def close(self, opening_id: str) -> None:

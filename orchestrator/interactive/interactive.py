@@ -216,7 +216,8 @@ class Interactive:
         await self._closing.mend()
 
     async def take_up(self, opening_id: str) -> None:
-        """Go on with a start or a close that nobody is at; an open one gets its doors. Raises EngineUnavailable, OSError."""
+        """Go on with a start or a close that nobody is at, any number of times; an open one gets its doors. Raises
+        EngineUnavailable, OSError."""
         await self._taking_up.one(opening_id)
 
     async def recover_one(self, workspace_id: str, *, restore: bool = False) -> None:

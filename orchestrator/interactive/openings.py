@@ -146,6 +146,10 @@ class Openings:
         async with self._database.read() as session:
             return await opening_of(session, await session.get_one(OpeningRow, opening_id))
 
+    async def has(self, opening_id: str) -> bool:
+        async with self._database.read() as session:
+            return await session.get(OpeningRow, opening_id) is not None
+
     async def newest(self, workspace_id: str) -> Opening | None:
         """The workspace's latest opening, live or not."""
         async with self._database.read() as session:

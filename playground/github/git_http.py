@@ -211,14 +211,15 @@ async def _stop_all(process: asyncio.subprocess.Process) -> None:
 
     Asked first, because git then takes its lock files with it.
     """
+    assert process.stdout is not None
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+        if process.returncode is not None and process.stdout.at_eof():
+            return  # nobody has its pipe any more
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await process.communicate()  # its pipes are closed at the end of its output only
-                return
+                await process.communicate()
 
 
 async def _feed(request: web.Request, process: asyncio.subprocess.Process, repository: Repository) -> None:

@@ -119,6 +119,7 @@ async def _in_steps(word: str) -> None:
 
 async def test_one_that_could_not_even_say_so_is_begun_again(tmp_path: Path, impatient: None) -> None:
     """On a full disk neither what a step has done can be written down nor that its workflow broke over that."""
+    STEPS.clear()
     made = Durability(f"sqlite:///{tmp_path}/heddle.db", UNDERWAY)
     made.launch()
     try:
@@ -137,6 +138,40 @@ async def test_one_that_could_not_even_say_so_is_begun_again(tmp_path: Path, imp
                 await asyncio.sleep(0.02)
         assert await broken(UNDERWAY, "silent-") == []
         assert await _statuses("silent-") == {"silent-1.1": "SUCCESS"}
+    finally:
+        await made.close()
+
+
+STARTED: list[str] = []
+OVER = asyncio.Event()
+
+
+@DBOS.workflow()
+async def _waits(word: str) -> None:
+    with UNDERWAY:
+        STARTED.append(word)
+        await OVER.wait()
+
+
+async def test_what_is_being_executed_is_not_begun_again(tmp_path: Path, impatient: None) -> None:
+    STARTED.clear()
+    OVER.clear()
+    made = Durability(f"sqlite:///{tmp_path}/heddle.db", UNDERWAY)
+    made.launch()
+    try:
+        await begin_again(UNDERWAY, _waits, "long-1", "x")
+        async with asyncio.timeout(30):
+            while not STARTED:
+                await asyncio.sleep(0.02)
+            assert UNDERWAY.at_work("long-1")
+            assert await goes_on(UNDERWAY, "long-")
+            assert await broken(UNDERWAY, "long-") == []
+            await begin_again(UNDERWAY, _waits, "long-1", "x")
+            OVER.set()
+            while await _statuses("long-") != {"long-1": "SUCCESS"}:
+                await asyncio.sleep(0.02)
+        assert not UNDERWAY.at_work("long-1")
+        assert STARTED == ["x"]
     finally:
         await made.close()
 

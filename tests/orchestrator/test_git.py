@@ -71,3 +71,23 @@ async def test_cancelled_git_ends_with_all_that_it_has_started(tmp_path: Path) -
             with pytest.raises(asyncio.CancelledError):
                 await work
             await gone.wait()
+
+
+async def test_helper_that_outlives_git_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await git("init", "--quiet", cwd=tmp_path)
+    monkeypatch.setattr("orchestrator.git.TIMEOUT_SECONDS", 1.0)
+    alias = "alias.leave=!sleep 600 & echo $! > helper"
+    async with asyncio.timeout(30):
+        with pytest.raises(GitError, match="did not finish"):
+            await git("-c", alias, "leave", cwd=tmp_path)
+        helper = Path(f"/proc/{(tmp_path / 'helper').read_text().strip()}/stat")
+        while _runs(helper):
+            await asyncio.sleep(0.01)
+
+
+def _runs(stat: Path) -> bool:
+    """Whether a process is there that is more than an entry which nobody has collected."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from bot.schema import migrate
-from orchestrator.database import Database
 from orchestrator.records import FollowUp, Records, RunRequest
 from orchestrator.report import Diffstat, Problem, PullRequest, RunState, Todo, TodoStatus
 
 REQUEST = RunRequest("c1", "m1", "acme/tally", "Fix the sort order")
-
-
-@pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    database = Database(f"sqlite:///{tmp_path / 'heddle.db'}")
-    await migrate(database)
-    yield Records(database)
-    await database.close()
 
 
 async def test_message_starts_one_run(records: Records) -> None:

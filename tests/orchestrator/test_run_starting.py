@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from bot.schema import migrate
 from orchestrator import run_starting
 from orchestrator.containers import Engine, EngineUnavailable
-from orchestrator.database import Database
 from orchestrator.following import WAITING
 from orchestrator.forge import ForgeError, ForgeUnavailable
 from orchestrator.mirrors import RepositoryUnreachable
@@ -40,14 +36,6 @@ class Away:
 
     async def ping(self) -> None:
         raise EngineUnavailable("away")
-
-
-@pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    database = Database(f"sqlite:///{tmp_path / 'heddle.db'}")
-    await migrate(database)
-    yield Records(database)
-    await database.close()
 
 
 @pytest.fixture(autouse=True)

@@ -29,14 +29,15 @@ def after(seconds: float) -> float:
 
 @given(st.from_regex(r"[a-z-]+-[0-9a-f]{12}", fullmatch=True), st.integers(0, 10_000))
 def test_successors_share_their_name(name: str, number: int) -> None:
-    assert name_of(successor(name, number)) == name
+    known = [Workflow(name, "ERROR", 0.0), Workflow(f"{name}.{number}", "ERROR", 0.0)]
+    following = successor(name, known)
+    assert following == f"{name}.{number + 1}"
+    assert name_of(following) == name_of(name) == name
 
 
-async def test_what_is_executed_goes_on_whatever_is_written_down() -> None:
-    underway = Underway()
-    with underway:
-        assert not underway.executes("run-1")  # this is no workflow
-    assert not underway.at_work("run-1")
+def test_successors_never_have_an_id_again_that_was_had() -> None:
+    assert successor("run-1", []) == "run-1"
+    assert successor("run-1", [Workflow("run-1.2", "SUCCESS", 0.0)]) == "run-1.3"
 
 
 @pytest.mark.parametrize(

@@ -214,12 +214,21 @@ async def test_interrupted_close_goes_on(
 
 async def test_close_that_broke_on_a_full_disk_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(underway, "FRESH_SECONDS", 0.0)
+    original, looked = Closing._look_once, asyncio.Event()
+
+    async def look(closing: Closing, opening: Opening, word: Word) -> Looked:
+        found = await original(closing, opening, word)
+        looked.set()  # the lane is left only when that could not be written down
+        return found
+
+    monkeypatch.setattr(Closing, "_look_once", look)
     async with house.heddle() as heddle:
         opening = await heddle.opened()
         fill(house.folder / "heddle.db")
         assert await heddle.interactive.close(opening.workspace.id, Word.NONE, "Ada") is None
         async with asyncio.timeout(60):
-            while heddle.interactive.busy(opening.workspace.id) or not containers(house):
+            await looked.wait()
+            while heddle.interactive.busy(opening.workspace.id):
                 await asyncio.sleep(0.05)
         assert (await heddle.openings.opening(opening.id)).state is OpeningState.CLOSING
         empty(house.folder / "heddle.db")
